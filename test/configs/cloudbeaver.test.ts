@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import {
+  adminPasswordHole,
+  fillSecretFile,
+  renderCloudBeaver,
+  reservedAdminNames,
+  type CloudBeaverConfig,
+  type CloudBeaverSecretFile,
+} from '../../configs/cloudbeaver/render.ts';
+
+const config: CloudBeaverConfig = {
+  serverName: 'Taffrail prod',
+  port: 8978,
+  rootUrl: 'http://127.0.0.1:8978',
+  adminName: 'cbadmin',
+  sessionTimeout: 1800,
+  connections: [
+    {
+      id: 'postgres-bot',
+      name: 'Bot',
+      host: 'postgres',
+      port: 5432,
+      database: 'bot',
+      user: 'bot',
+      passwordHole: 'botPassword',
+    },
+    {
+      id: 'postgres-bot-read',
+      name: 'Bot, to read',
+      host: 'db:internal',
+      port: 5433,
+      database: 'bot',
+      user: 'bot_read',
+      passwordHole: 'botReadPassword',
+      readOnly: true,
+    },
+  ],
+};
+
+const secrets = {
+  [adminPasswordHole]: 'quote " and \\ and {{botPassword}}',
+  botPassword: 'a:b\\c',
+  botReadPassword: 'plain',
+};
+
+function secretFile(name: string, from = config): CloudBeaverSecretFile {
+  const found = renderCloudBeaver(from).secretFiles.find((file) => file.name === name);
+  if (!found) throw new Error(`${name} is not rendered`);
+  return found;
+}
+
+function serverConfig(from = config): { server: Record<string, unknown>; app: Record<string, unknown> } {
+  return JSON.parse(renderCloudBeaver(from).files['conf/cloudbeaver.conf'] ?? '') as ReturnType<
+    typeof serverConfig
+  >;
+}
+
+describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
+  test('golden files', async () => {
+    const { files, secretFiles } = renderCloudBeaver(config);
+    for (const [path, content] of Object.entries(files))
+      await expect(content).toMatchFileSnapshot(`golden/cloudbeaver/${path}`);
+    for (const { name, template } of secretFiles)
+      await expect(template).toMatchFileSnapshot(`golden/cloudbeaver/secrets/${name}`);
+  });
+
+  test('same bytes twice', () => {
+    expect(renderCloudBeaver(structuredClone(config))).toEqual(renderCloudBeaver(config));
+  });
+
+  test('no password in the files, the environment or the templates (C.17)', () => {
+    const { files, environment, secretFiles } = renderCloudBeaver(config);
+    expect(JSON.stringify([files, environment])).not.toContain('{{');
+    expect(files['conf/initial-data-sources.conf']).not.toMatch(/"password"/);
+    expect(secretFiles.flatMap((file) => file.holes)).toEqual([
+      adminPasswordHole,
+      'botPassword',
+      'botReadPassword',
+    ]);
+  });
+
+  test('what is open in the shipped file is closed, each by its name (S8, C.20)', () => {
+    expect(serverConfig().app).toMatchObject({
+      anonymousAccessEnabled: false,
+      grantConnectionsAccessToAnonymousTeam: false,
+      enabledAuthProviders: ['local'],
+      enableReverseProxyAuth: false,
+      supportsCustomConnections: false,
+      systemVariablesResolvingEnabled: false,
+    });
+    expect(serverConfig().server).toMatchObject({
+      develMode: false,
+      sm: { enableBruteForceProtection: true },
+    });
+  });
+
+  test('a server name, so that no wizard opens (A5)', () => {
+    expect(serverConfig().server['serverName']).toBe('Taffrail prod');
+    expect(() => renderCloudBeaver({ ...config, serverName: '' })).toThrow(/needs a name/);
+  });
+
+  test.each([
+    ['http://127.0.0.1:8978', '/', '/status'],
+    ['https://db.example.com/cloudbeaver', '/cloudbeaver/', '/cloudbeaver/status'],
+    ['https://db.example.com/a/b/', '/a/b/', '/a/b/status'],
+  ])('root URL %s is served below %s', (rootUrl, rootURI, healthPath) => {
+    expect(serverConfig({ ...config, rootUrl }).server['rootURI']).toBe(rootURI);
+    expect(renderCloudBeaver({ ...config, rootUrl }).healthPath).toBe(healthPath);
+  });
+
+  test.each(reservedAdminNames)('an admin named %s, like a team, is refused', (adminName) => {
+    expect(() => renderCloudBeaver({ ...config, adminName })).toThrow(`${adminName} is the name of a team`);
+  });
+
+  test('two connections with one id are refused', () => {
+    const connections = config.connections.map((connection) => ({ ...connection, id: 'same' }));
+    expect(() => renderCloudBeaver({ ...config, connections })).toThrow(/two connections have the id same/);
+  });
+
+  test('without connections no pgpass', () => {
+    const { environment, secretFiles } = renderCloudBeaver({ ...config, connections: [] });
+    expect(environment['PGPASSFILE']).toBeUndefined();
+    expect(secretFiles.map((file) => file.name)).toEqual(['initial-data.conf']);
+  });
+});
+
+describe('CloudBeaver secret files (C.17)', () => {
+  test('the initial data is JSON whatever the password holds; a value is never searched for holes', () => {
+    expect(JSON.parse(fillSecretFile(secretFile('initial-data.conf'), secrets))).toMatchObject({
+      adminName: 'cbadmin',
+      adminPassword: secrets[adminPasswordHole],
+    });
+  });
+
+  test('pgpass: a line for each connection, colons and backslashes escaped', () => {
+    expect(fillSecretFile(secretFile('pgpass'), secrets)).toBe(
+      'postgres:5432:bot:bot:a\\:b\\\\c\ndb\\:internal:5433:bot:bot_read:plain\n',
+    );
+  });
+
+  test('a value that is missing or cannot be held is an error that does not tell it', () => {
+    expect(() => fillSecretFile(secretFile('pgpass'), { botPassword: 'a' })).toThrow(
+      'no value for botReadPassword',
+    );
+    expect(() => fillSecretFile(secretFile('pgpass'), { ...secrets, botPassword: 'two\nlines' })).toThrow(
+      /botPassword has a line break/,
+    );
+  });
+});

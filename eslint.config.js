@@ -4,7 +4,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['node_modules', '.taffrail', 'test/rig/go', 'test/**/golden'] },
+  { ignores: ['node_modules', '.taffrail', 'test/rig/go', 'test/**/golden', 'commands/nodeVersion.cjs'] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

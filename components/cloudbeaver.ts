@@ -1,13 +1,14 @@
 import * as pulumi from '@pulumi/pulumi';
+import { shownConnections } from '../configs/cloudbeaver/connections.ts';
+import { cloudBeaverAddress, cloudBeaverPort } from '../configs/cloudbeaver/listen.ts';
 import {
   adminPasswordHole,
-  type CloudBeaverConfig,
   cloudBeaverPaths,
   cloudBeaverUid,
   fillSecretFile,
   renderCloudBeaver,
 } from '../configs/cloudbeaver/render.ts';
-import type { CloudbeaverSettings } from '../configs/cloudbeaver/settings.ts';
+import type { Settings } from '../configs/settings.ts';
 import type { Files } from '../configs/files.ts';
 import { applyFiles, ConfigFiles } from './configFiles.ts';
 import { Credential, SecretFiles } from './credential.ts';
@@ -18,12 +19,9 @@ import { Job, pinnedImage, Service, volume } from './service.ts';
 const user = `${String(cloudBeaverUid)}:${String(cloudBeaverUid)}`;
 
 export interface CloudBeaverArgs {
-  settings: CloudbeaverSettings;
-  config: CloudBeaverConfig;
-  adminPassword: pulumi.Output<string> | undefined;
-  /** The passwords of connections, by hole. */
-  passwords: Record<string, pulumi.Output<string>>;
-  after: pulumi.Input<pulumi.Resource>[];
+  /** Taffrail's own Postgres. */
+  postgres: { password: pulumi.Output<string>; ready: pulumi.Output<pulumi.Resource> } | undefined;
+  given: (secret: string | undefined) => pulumi.Output<string> | undefined;
 }
 
 /** Database admin in the browser. */
@@ -31,19 +29,38 @@ export class CloudBeaver extends pulumi.ComponentResource {
   readonly adminPassword: pulumi.Output<string>;
   readonly ready: pulumi.Output<pulumi.Resource>;
 
-  constructor(host: Host, networks: Networks, { settings, config, adminPassword, passwords, after }: CloudBeaverArgs) {
+  constructor(host: Host, networks: Networks, stack: Settings, { postgres, given }: CloudBeaverArgs) {
     const name = 'cloudbeaver';
     super('taffrail:index:CloudBeaver', name, {});
-    this.adminPassword = new Credential(`${name}-admin`, adminPassword, { parent: this }).value;
-    const rendered = renderCloudBeaver(config);
-    const known = pulumi.all({ ...passwords, [adminPasswordHole]: this.adminPassword });
+    const settings = stack.cloudbeaver;
+    this.adminPassword = new Credential(`${name}-admin`, given(settings.adminPassword), {
+      parent: this,
+    }).value;
+    const shown = shownConnections(stack);
+    const rendered = renderCloudBeaver({
+      serverName: settings.serverName,
+      port: cloudBeaverPort,
+      rootUrl: cloudBeaverAddress(settings),
+      adminName: settings.adminName,
+      sessionTimeout: 1800,
+      connections: shown,
+    });
+    const known = pulumi.all({
+      [adminPasswordHole]: this.adminPassword,
+      ...Object.fromEntries(
+        shown.map(({ passwordHole, secret }) => [passwordHole, given(secret) ?? postgres?.password ?? '']),
+      ),
+    });
     const secretFiles = new SecretFiles(
       `${name}-secrets`,
       host,
       {
         owner: user,
         files: Object.fromEntries(
-          rendered.secretFiles.map((file) => [file.name, known.apply((values) => fillSecretFile(file, values))]),
+          rendered.secretFiles.map((file) => [
+            file.name,
+            known.apply((values) => fillSecretFile(file, values)),
+          ]),
         ),
       },
       { parent: this },
@@ -65,11 +82,14 @@ export class CloudBeaver extends pulumi.ComponentResource {
         // Not empty, or the engine would lay the image's folder and its owner over it at the first mount.
         command: ['sh', '-c', `touch /workspace/.taffrail && chown ${user} /workspace`],
         mounts: [{ volume: workspace, path: '/workspace' }],
-        capabilities: { add: ['CAP_CHOWN'], reason: 'the image leaves the folder to root, who may not run it here' },
+        capabilities: {
+          add: ['CAP_CHOWN'],
+          reason: 'the image leaves the folder to root, who may not run it here',
+        },
       },
       { parent: this },
     );
-    const health = `http://127.0.0.1:${String(config.port)}${rendered.healthPath}`;
+    const health = `http://127.0.0.1:${String(cloudBeaverPort)}${rendered.healthPath}`;
     const service = new Service(
       name,
       host,
@@ -82,22 +102,35 @@ export class CloudBeaver extends pulumi.ComponentResource {
         networks: [
           { network: networks.front, aliases: [] },
           { network: networks.databases, aliases: [name] },
+          ...[...new Set(shown.flatMap(({ network }) => network ?? []))].map((network) => ({
+            network,
+            aliases: [],
+          })),
         ],
-        mounts: [configFiles.mount, secretFiles.mount, { volume: workspace, path: cloudBeaverPaths.workspace }],
+        mounts: [
+          configFiles.mount,
+          secretFiles.mount,
+          { volume: workspace, path: cloudBeaverPaths.workspace },
+        ],
         tmpfs: { [cloudBeaverPaths.userHome]: 64 * 2 ** 20 },
-        publish: [{ address: settings.address, port: settings.port, target: config.port }],
+        publish: [{ address: settings.address, port: settings.port, target: cloudBeaverPort }],
         healthcheck: ['curl', '-fsS', '-o', '/dev/null', health],
         stopGrace: 20,
         // Its files are read at the start only.
         revision: configFiles.revision,
-        after: [configFiles.delivered, secretFiles.delivered, owned.done, ...after],
+        after: [
+          configFiles.delivered,
+          secretFiles.delivered,
+          owned.done,
+          ...(postgres ? [postgres.ready] : []),
+        ],
       },
       { parent: this },
     );
     this.ready = applyFiles(service, host, {
       name: `${name}-restart`,
       script: 'cloudbeaver/apply.sh',
-      arguments: [String(config.port), rendered.healthPath, config.serverName],
+      arguments: [String(cloudBeaverPort), rendered.healthPath, settings.serverName],
       user,
       after: [service.container],
       parent: this,

@@ -131,6 +131,20 @@ async function unmountLeftovers(dataRoot: string): Promise<void> {
   }
 }
 
+/**
+ * Makes mounts of the host propagate, as systemd does on every host at its start: without it the engine refuses the
+ * mount by which node_exporter sees file systems that are mounted later.
+ */
+async function shareRoot(): Promise<void> {
+  const root = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .findLast((line) => line.split(' ')[4] === '/');
+  if (root === undefined || / shared:\d+ /.test(root)) return;
+  await new Promise((resolve) =>
+    spawn('mount', ['--make-rshared', '/'], { stdio: 'ignore' }).on('close', resolve),
+  );
+}
+
 const dataFolder = (): string => join(cacheFolder(), 'engine');
 const logFile = (daemon: Daemon): string => join(cacheFolder(), 'logs', `${daemon}.log`);
 
@@ -242,6 +256,7 @@ export async function startEngine(folders: readonly string[], progress: Progress
       const dataRoot = dataFolder();
       mkdirSync(dataRoot, { recursive: true, mode: 0o710 });
       await repair(dataRoot);
+      await shareRoot();
       const settings = writeSettings(dataRoot);
       const containerd = launch('containerd', folders, [
         '--config',

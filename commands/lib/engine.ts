@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+
+/** Compose's and Taffrail's labels, by which a stack's parts are found. */
+export const label = {
+  project: 'com.docker.compose.project',
+  service: 'com.docker.compose.service',
+  stack: 'dev.taffrail.stack',
+  job: 'dev.taffrail.job',
+} as const;
+
+export interface Engine {
+  docker: Docker;
+  /** `unix:///var/run/docker.sock`, `ssh://root@vps.example.com`. */
+  address: string;
+  /** The socket's path when the engine is on this machine. */
+  socket: string | undefined;
+  close: () => void;
+}
+
+export const defaultAddress = 'unix:///var/run/docker.sock';
+
+/**
+ * Talks to an engine. Over `ssh://` each connection is the system's own `ssh` with `docker system dial-stdio`, as the
+ * Docker CLI does it: the person's keys, known hosts and ssh configuration count.
+ */
+export async function connect(address: string): Promise<Engine> {
+  const url = new URL(address);
+  if (url.protocol === 'unix:') {
+    const socket = decodeURIComponent(url.pathname);
+    return { docker: onSocket(socket), address, socket, close: () => undefined };
+  }
+  if (url.protocol === 'ssh:') {
+    const { socketPath, close } = await tunnel(url);
+    return { docker: onSocket(socketPath), address, socket: undefined, close };
+  }
+  // tcp:// comes from DOCKER_HOST only, which dockerode reads itself, certificates and all.
+  return { docker: new Docker(), address, socket: undefined, close: () => undefined };
+}
+
+/** dockerode mixes DOCKER_HOST into whatever it is given: say all that it would take from there. */
+const onSocket = (socketPath: string): Docker =>
+  new Docker({ socketPath, protocol: 'http', host: undefined, port: undefined });
+
+async function tunnel(url: URL): Promise<{ socketPath: string; close: () => void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'taffrail-'));
+  const socketPath = join(folder, 'docker.sock');
+  const target = [...(url.port ? ['-p', url.port] : []), ...(url.username ? ['-l', url.username] : []), '--'];
+  const server = createServer((connection) => {
+    const ssh = spawn(
+      'ssh',
+      [
+        '-o',
+        'BatchMode=yes',
+        '-o',
+        'ConnectTimeout=15',
+        ...target,
+        url.hostname,
+        'docker',
+        'system',
+        'dial-stdio',
+      ],
+      { stdio: ['pipe', 'pipe', 'pipe'] },
+    );
+    let words = '';
+    ssh.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
+    connection.pipe(ssh.stdin);
+    ssh.stdout.pipe(connection, { end: false });
+    ssh.stdin.on('error', () => undefined);
+    connection.on('error', () => undefined);
+    connection.on('close', () => ssh.kill());
+    const failed = (reason: string) => {
+      // The only way to hand ssh's own words to whoever waits for an HTTP answer.
+      const message = JSON.stringify({ message: reason.trim() });
+      if (connection.writable && connection.bytesWritten === 0) {
+        connection.write(
+          `HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
+        );
+      }
+      connection.end();
+    };
+    ssh.on('error', (error) => {
+      failed(`ssh cannot be started: ${error.message}`);
+    });
+    ssh.on('close', () => {
+      failed(words || 'ssh ended without an answer');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  server.unref();
+  const close = () => {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', close);
+  return { socketPath, close };
+}
+
+/** Every container of a stack by its compose project: ours, and whoever else uses that name. */
+export const projectContainers = (engine: Engine, stack: string): Promise<Docker.ContainerInfo[]> =>
+  engine.docker.listContainers({
+    all: true,
+    filters: { label: [`${label.project}=taffrail-${stack}`] },
+  });
+
+/** What carries this stack's label: containers, networks, volumes. */
+export async function labelled(engine: Engine, stack: string) {
+  const filters = { label: [`${label.stack}=${stack}`] };
+  const [containers, networks, volumes] = await Promise.all([
+    engine.docker.listContainers({ all: true, filters }),
+    engine.docker.listNetworks({ filters }),
+    engine.docker.listVolumes({ filters: JSON.stringify(filters) }),
+  ]);
+  return { containers, networks, volumes: volumes.Volumes };
+}
+
+/** A container's name without the engine's slash. */
+export const nameOf = (container: Docker.ContainerInfo): string =>
+  container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);

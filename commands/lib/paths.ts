@@ -1,0 +1,15 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout. */
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/** Everything Taffrail keeps beside the checkout's own files; ignored by git. */
+export const kept = join(root, '.taffrail');
+export const stateFolder = join(kept, 'state');
+export const passphraseFile = join(kept, 'passphrase');
+export const pulumiFolder = join(kept, 'pulumi');
+
+/** Pulumi's file backend takes what follows `file://` as a path: a space stays a space. */
+export const backendUrl = `file://${stateFolder}`;
+export const stackFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);

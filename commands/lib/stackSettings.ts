@@ -1,0 +1,81 @@
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { YAMLParseError, parse } from 'yaml';
+import { parseSettings, type Settings } from '../../configs/settings.ts';
+import { root, stackFile } from './paths.ts';
+import { Sentence } from './sentence.ts';
+
+/**
+ * A stack's settings, read from its file without Pulumi and without its secrets: what a command needs to know before
+ * anything runs. Throws what is wrong in the words of the settings.
+ */
+export function settingsOf(stack: string, file = stackFile(stack)): Settings {
+  const { config, secretKeys } = readConfig(stack, file);
+  return parseSettings({
+    stack,
+    config,
+    secretKeys,
+    dockerHost: process.env['DOCKER_HOST'],
+    readFolder: (path) => readFolder(resolve(root, path)),
+  });
+}
+
+/** The raw configuration of a stack file as Pulumi hands it to a program, and which keys are encrypted. */
+export function readConfig(stack: string, file = stackFile(stack)) {
+  const config: Record<string, string> = {};
+  const secretKeys = new Set<string>();
+  const parsed = existsSync(file) ? parsedYaml(stack, file) : {};
+  for (const [full, value] of Object.entries(parsed.config ?? {})) {
+    if (!full.startsWith('taffrail:')) continue;
+    const key = full.slice('taffrail:'.length);
+    if (holdsSecret(value)) secretKeys.add(key);
+    config[key] = secretKeys.has(key) ? unread : typeof value === 'string' ? value : JSON.stringify(value);
+  }
+  return { config, secretKeys };
+}
+
+/** Stands for a secret that is not decrypted here; long enough for every rule. The program judges the real one. */
+const unread = 'not-decrypted-by-the-commands-of-taffrail';
+
+function parsedYaml(stack: string, file: string): { config?: Record<string, unknown> | null } {
+  try {
+    return (parse(readFileSync(file, 'utf8')) ?? {}) as { config?: Record<string, unknown> };
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    throw new Sentence(
+      `Pulumi.${stack}.yaml is not YAML: ${error.message.trim()}\nMend that line, then repeat.`,
+    );
+  }
+}
+
+/** Pulumi counts a whole top-level key as secret when anything inside is. */
+function holdsSecret(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if ('secure' in value && typeof value.secure === 'string') return true;
+  return Object.values(value).some(holdsSecret);
+}
+
+function readFolder(path: string): Record<string, string> | undefined {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    statSync(join(path, file)).isFile(),
+  );
+  return Object.fromEntries(files.map((file) => [file, readFileSync(join(path, file), 'utf8')]));
+}
+
+/** What a stack publishes on its host. */
+export interface PublishedPort {
+  /** The setting that says so: `grafana.port`. */
+  setting: string;
+  address: string;
+  port: number;
+}
+
+/** Everything in the settings that has an address and a port on the host, and is on. */
+export function publishedPorts(settings: Settings): PublishedPort[] {
+  return Object.entries(settings).flatMap(([name, value]: [string, unknown]) => {
+    if (typeof value !== 'object' || value === null || !('address' in value) || !('port' in value)) return [];
+    if ('enabled' in value && value.enabled === false) return [];
+    return { setting: `${name}.port`, address: String(value.address), port: Number(value.port) };
+  });
+}

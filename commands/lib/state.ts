@@ -1,0 +1,84 @@
+/** What this room reads of a state: `pulumi stack export`. */
+export interface Deployment {
+  version: number;
+  deployment: {
+    resources?: StateResource[];
+    pending_operations?: { resource: StateResource; type: string }[];
+  };
+}
+
+export interface StateResource {
+  urn: string;
+  type: string;
+  id?: string;
+  custom?: boolean;
+  protect?: boolean;
+  inputs?: Record<string, unknown>;
+  outputs?: Record<string, unknown>;
+}
+
+const containerType = 'docker:index/container:Container';
+
+export const resources = (state: Deployment): StateResource[] => state.deployment.resources ?? [];
+const ofType = (state: Deployment, type: string) =>
+  resources(state).filter((resource) => resource.type === type);
+
+/** `urn:…::loki-files` -> `loki-files`. */
+export const nameOfUrn = (urn: string): string => urn.slice(urn.lastIndexOf('::') + 2);
+
+/**
+ * The URNs of jobs that ended badly. They are in the state as made, so that nothing but `--replace` runs them again.
+ */
+export function failedJobs(state: Deployment): string[] {
+  return ofType(state, containerType)
+    .filter(({ inputs, outputs }) => {
+      const code = outputs?.['exitCode'];
+      const labels = [...listOf(inputs?.['labels']), ...listOf(outputs?.['labels'])];
+      const isJob = labels.some((entry) => entry['label'] === 'dev.taffrail.job');
+      // No code at all: it could not even be started.
+      return isJob && code !== 0;
+    })
+    .map(({ urn }) => urn);
+}
+
+const listOf = (value: unknown): Record<string, unknown>[] =>
+  Array.isArray(value) ? (value as Record<string, unknown>[]) : [];
+
+/** Names of operations that a killed run left. */
+export const pendingOperations = (state: Deployment): string[] =>
+  (state.deployment.pending_operations ?? []).map(
+    ({ resource, type }) => `${type} ${nameOfUrn(resource.urn)}`,
+  );
+
+/** Everything in the state that deletion is refused for. */
+export const protectedResources = (state: Deployment): string[] =>
+  resources(state)
+    .filter(({ protect }) => protect)
+    .map(({ urn }) => nameOfUrn(urn));
+
+/** Engine identifiers of what the state knows. */
+export function known(state: Deployment) {
+  const ids = (type: string) => ofType(state, type).flatMap(({ id }) => (id ? [id] : []));
+  const pending = (state.deployment.pending_operations ?? []).flatMap(({ resource }) =>
+    resource.id ? [resource.id] : [],
+  );
+  return {
+    containers: [...ids(containerType), ...pending],
+    networks: [...ids('docker:index/network:Network'), ...pending],
+    volumes: ids('docker:index/volume:Volume'),
+    /** Services, which must be running; a job need not. */
+    services: ofType(state, containerType).flatMap(({ id, inputs }) =>
+      id && inputs?.['mustRun'] !== false && inputs?.['start'] !== false ? [id] : [],
+    ),
+  };
+}
+
+/** Names of the images that the stack pulled or built. */
+export const imageNames = (state: Deployment): string[] => [
+  ...new Set(
+    ofType(state, 'docker:index/remoteImage:RemoteImage').flatMap(({ outputs, inputs }) => {
+      const name = outputs?.['name'] ?? inputs?.['name'];
+      return typeof name === 'string' ? [name] : [];
+    }),
+  ),
+];

@@ -1,0 +1,83 @@
+import { size } from './judge.ts';
+import type { ServiceStatus, StackStatus } from './statusFacts.ts';
+
+/** One screen about a stack. Pure; `now` in milliseconds. */
+export function statusLines(seen: StackStatus, now: number): string[] {
+  const { stack, address, engineVersion, services, volumes } = seen;
+  const head = `Stack ${stack} on ${address} (Docker ${engineVersion})`;
+  if (services.length === 0)
+    return [head, '', 'Nothing of it runs.  npm run up' + (stack === 'local' ? '' : ` -- -s ${stack}`)];
+  const rows = services.map((service) => [
+    service.name,
+    stateOf(service),
+    age(now - Date.parse(service.since)),
+    memoryOf(service),
+    service.restarts === 0 ? '' : String(service.restarts),
+  ]);
+  return [
+    head,
+    '',
+    ...table([['SERVICE', 'STATE', 'SINCE', 'MEMORY', 'RESTARTS'], ...rows]),
+    ...seen.failedJobs.map((job) => `The job ${job} failed; npm run up repeats it.`),
+    '',
+    ...table([
+      ['VOLUME', 'SIZE'],
+      ...volumes.map(({ name, size: bytes }) => [name, bytes === undefined || bytes < 0 ? '?' : size(bytes)]),
+    ]),
+    '',
+    ...seen.addresses.map(({ name, address: at, port }) => `${name}  http://${hostPart(at)}:${port}`),
+    ...tunnel(seen),
+  ];
+}
+
+function stateOf({ state, health, exitCode, oomKilled }: ServiceStatus): string {
+  if (oomKilled) return `${state}, out of memory`;
+  if (state === 'exited') return `exited (${exitCode})`;
+  return health === undefined ? state : `${state}, ${health}`;
+}
+
+const memoryOf = ({ memory, limit }: ServiceStatus): string =>
+  memory === undefined
+    ? ''
+    : limit === undefined
+      ? size(memory)
+      : `${size(memory)} of ${size(limit)} (${Math.round((100 * memory) / limit)} %)`;
+
+/** The command that brings what is published on a remote host's loopback to this machine (S9). */
+export function tunnel({ address, addresses }: Pick<StackStatus, 'address' | 'addresses'>): string[] {
+  const near = addresses.filter(({ address: at }) => at.startsWith('127.') || at === '::1');
+  if (!address.startsWith('ssh://') || near.length === 0) return [];
+  const { username, hostname, port } = new URL(address);
+  const forwards = near.map(({ address: at, port: number }) => `-L ${number}:${hostPart(at)}:${number}`);
+  const target = `${username && `${username}@`}${hostname}`;
+  return [
+    '',
+    'From this machine:',
+    `  ssh -N ${[...forwards, ...(port ? [`-p ${port}`] : []), target].join(' ')}`,
+  ];
+}
+
+const hostPart = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+/** A length of time for people: `3 d 4 h`, `12 min`. */
+export function age(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min` : `${seconds} s`;
+}
+
+function table(rows: string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * `npm run up [-- -s <stack>]`: brings a stack up and says where it is. Repairs what a killed run left. A second run
+ * says that nothing changed.
+ */
+import type { OutputMap } from '@pulumi/pulumi/automation/index.js';
+import type { Settings } from '../configs/settings.ts';
+import { mustExist, readArguments } from './lib/arguments.ts';
+import { connect, defaultAddress, type Engine } from './lib/engine.ts';
+import { prepare } from './lib/environment.ts';
+import { collectFacts } from './lib/facts.ts';
+import { findingLines, judge } from './lib/judge.ts';
+import { breakDeadLocks, holdStack } from './lib/locks.ts';
+import { type Progress, showProgress } from './lib/progress.ts';
+import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
+import { refuseForeign, repair } from './lib/repair.ts';
+import { run, Sentence } from './lib/sentence.ts';
+import { settingsOf } from './lib/stackSettings.ts';
+
+await run(async () => {
+  const { stack: name } = readArguments('up', 'Brings a stack up; `local` when none is named.');
+  mustExist(name, 'up');
+  const progress = showProgress();
+  try {
+    await up(name, progress);
+  } catch (error) {
+    progress.end(undefined, true);
+    throw error;
+  }
+});
+
+async function up(name: string, progress: Progress): Promise<void> {
+  const again = name === 'local' ? 'npm run up' : `npm run up -- -s ${name}`;
+  progress.step('settings');
+  settingsOf(name);
+  progress.step('tools');
+  const { rig } = await prepare(progress.now);
+  const release = holdStack(name);
+  // Only now: the rig may have set DOCKER_HOST.
+  const settings = settingsOf(name);
+  const engine = await connect(settings.dockerHost ?? process.env['DOCKER_HOST'] ?? defaultAddress);
+  try {
+    progress.step('host');
+    await checkHost(engine, settings, rig, progress);
+    await refuseForeign(engine, name);
+
+    progress.step('state');
+    if (isOwnBackend()) {
+      for (const pid of breakDeadLocks(name))
+        progress.line(`repair: removed the lock of process ${pid}, which is dead`);
+    }
+    const stack = await openStack(name, true);
+    if (!stack) throw new Sentence(`The stack ${name} cannot be opened.`);
+    const before = await exportState(stack);
+    const { state, replace } = await repair(engine, stack, before, {
+      mayRemove: isOwnBackend(),
+      say: progress.line,
+      refresh: async () => {
+        await operate(stack, progress, { verb: 'comparing', again, before }, (options) =>
+          stack.refresh({ ...options, clearPendingCreates: true }),
+        );
+        return exportState(stack);
+      },
+    });
+
+    progress.step('up');
+    let outputs: OutputMap = {};
+    const changed = await operate(
+      stack,
+      progress,
+      { verb: 'reading the program', again, before: state },
+      async (options) => {
+        ({ outputs } = await stack.up({ ...options, replace }));
+      },
+    );
+    progress.end(changed === 0 ? 'nothing changed' : `${changed} changed`);
+    tell(name, outputs, changed);
+  } finally {
+    engine.close();
+    release();
+  }
+}
+
+async function checkHost(
+  engine: Engine,
+  settings: Settings,
+  rig: boolean,
+  progress: Progress,
+): Promise<void> {
+  const findings = judge(await collectFacts(engine, settings, rig));
+  const failing = findings.filter(({ level }) => level === 'fail');
+  if (failing.length > 0) {
+    throw new Sentence(
+      `${failing.map(({ words, type }) => `${words}${type === undefined ? '' : `\n  ${type}`}`).join('\n\n')}\n\nNothing was changed. \`npm run doctor\` shows every check.`,
+    );
+  }
+  for (const line of findingLines(findings.filter(({ level }) => level === 'warn'))) progress.line(line);
+}
+
+function tell(name: string, outputs: OutputMap, changed: number): void {
+  const flag = name === 'local' ? '' : ` -s ${name}`;
+  const addresses = Object.entries((outputs['addresses']?.value ?? {}) as Record<string, string>);
+  const width = Math.max(...addresses.map(([program]) => program.length));
+  console.log(changed === 0 ? '\nNothing changed.' : `\nThe stack ${name} is up.`);
+  for (const [program, url] of addresses) console.log(`  ${program.padEnd(width)}  ${url}`);
+  if (outputs['passwords'] !== undefined) {
+    console.log(
+      `\nAdmin passwords:\n  eval "$(npm run -s env)"; pulumi stack output passwords --show-secrets${flag}`,
+    );
+  }
+}

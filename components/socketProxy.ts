@@ -1,0 +1,66 @@
+import * as pulumi from '@pulumi/pulumi';
+import { containerdFolder, filteredFolder } from '../configs/exporters/containerd.ts';
+import {
+  renderSocketProxy,
+  socketMountPath,
+  socketProxyPort,
+  socketProxyService,
+} from '../configs/socketProxy/render.ts';
+import { ConfigFiles, currentConfig } from './configFiles.ts';
+import type { Host } from './host.ts';
+import type { Networks } from './networks.ts';
+import { type Mount, pinnedImage, Service, volume } from './service.ts';
+
+/** The only container that has the Docker socket: a filter that lets exact paths through, to read. */
+export class SocketProxy extends pulumi.ComponentResource {
+  readonly ready: pulumi.Output<pulumi.Resource>;
+  /** Mounts into cAdvisor the folder with what the filter lets through of containerd. */
+  readonly filtered: Mount;
+
+  /** `containerd`: the folder of the host with containerd's socket; undefined where nobody asks. */
+  constructor(host: Host, networks: Networks, containerd: string | undefined) {
+    const name = socketProxyService;
+    super('taffrail:index:SocketProxy', name, {});
+    const config = new ConfigFiles(
+      `${name}-config`,
+      host,
+      {
+        files: renderSocketProxy(containerd !== undefined),
+        check: {
+          command: ['haproxy', '-c', '-f', `${currentConfig}/haproxy.cfg`],
+          imageId: pinnedImage(host, 'haproxy'),
+          user: '99:99',
+        },
+      },
+      { parent: this },
+    );
+    const shared = volume(`${name}-filtered`, host, this);
+    this.filtered = { volume: shared, path: filteredFolder, readOnly: true };
+    const service = new Service(
+      name,
+      host,
+      {
+        image: 'haproxy',
+        // The socket belongs to root; without capabilities root may open it and little else.
+        user: '0:0',
+        entrypoint: ['haproxy'],
+        command: ['-W', '-db', '-f', `${currentConfig}/haproxy.cfg`],
+        memory: 64 * 2 ** 20,
+        networks: [{ network: networks.socket, aliases: [name] }],
+        mounts: [
+          config.mount,
+          { hostPath: host.dockerSocket, path: socketMountPath },
+          { volume: shared, path: filteredFolder },
+          ...(containerd === undefined ? [] : [{ hostPath: containerd, path: containerdFolder }]),
+        ],
+        healthcheck: ['wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${String(socketProxyPort)}/_ping`],
+        // haproxy reads its file at the start only; the filter changes with Taffrail's version, not with settings.
+        revision: config.revision,
+        after: [config.delivered],
+      },
+      { parent: this },
+    );
+    this.ready = pulumi.output(service.container);
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,98 @@
+import type { Parsed } from '../contradictions.ts';
+import type { Mistake } from '../mistakes.ts';
+import { remove, rename, set, type SettingPath, written } from '../whatToType.ts';
+
+/** The compose services of Taffrail, whose names no app may take. */
+const ownServices = [
+  ...[
+    'grafana',
+    'prometheus',
+    'loki',
+    'promtail',
+    'cloudbeaver',
+    'postgres',
+    'redis',
+    'cadvisor',
+    'node-exporter',
+  ],
+  ...[
+    'postgres-exporter',
+    'redis-exporter',
+    'blackbox-exporter',
+    'socket-proxy',
+    'alertmanager',
+    'alloy',
+    'networks',
+    'host',
+  ],
+];
+
+/** Each app against the rest of the settings. */
+export function appMistakes(settings: Parsed, { stack }: { stack: string }): Mistake[] {
+  return Object.entries(settings.apps).flatMap(([name, app]) => {
+    const path: SettingPath = ['apps', name];
+    const found: Mistake[] = [];
+    const mistake = (at: SettingPath, given: string, wanted: string, type: string) =>
+      found.push({ path: written(at), given, wanted, type });
+    if (ownServices.includes(name)) {
+      mistake(
+        path,
+        name,
+        "another name: this is one of Taffrail's own services",
+        rename(stack, path, `own-${name}`, {}),
+      );
+    }
+    if (app.image === undefined && app.build === undefined) {
+      mistake(
+        path,
+        'neither image nor build',
+        'an image, or a folder to build',
+        set([...path, 'image'], `ghcr.io/acme/${name}:1.0.0`),
+      );
+    }
+    if (app.image !== undefined && app.build !== undefined) {
+      mistake(path, 'both image and build', 'an image, or a folder to build', remove([...path, 'image']));
+    }
+    const shared = Object.values(app.secrets).flatMap(
+      (secret) => /^(postgres|redis)\.password$/.exec(secret)?.[1] ?? [],
+    );
+    for (const need of new Set([...app.needs, ...(shared as typeof app.needs)])) {
+      if (settings[need].enabled) continue;
+      const at = app.needs.includes(need) ? 'needs' : 'secrets';
+      mistake(
+        [...path, at],
+        at === 'needs' ? need : `${need}.password`,
+        `something that runs; ${need} is switched off`,
+        set([need, 'enabled'], 'true'),
+      );
+    }
+    app.mounts.forEach(({ source, target }, index) => {
+      const at = [...path, 'mounts', index];
+      if (/\/docker\.sock$|^\/(var\/)?run\/?$|^\/$/.test(source)) {
+        mistake(
+          [...at, 'source'],
+          source,
+          'a folder without the Docker socket: who has the socket has the host',
+          remove(at),
+        );
+      }
+      if (/^\/run(\/secrets.*)?\/?$/.test(target)) {
+        mistake(
+          [...at, 'target'],
+          target,
+          'a path other than /run/secrets, where the secrets are',
+          set([...at, 'target'], `/data${target}`),
+        );
+      }
+      if (app.mounts.findIndex((other) => other.target === target) < index) {
+        mistake(
+          [...at, 'target'],
+          target,
+          'each path in the container once',
+          set([...at, 'target'], `${target}-${String(index + 1)}`),
+        );
+      }
+    });
+    return found;
+  });
+}

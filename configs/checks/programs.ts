@@ -1,0 +1,131 @@
+import type { Parsed } from '../contradictions.ts';
+import { reservedAdminNames } from '../cloudbeaver/render.ts';
+import type { Mistake } from '../mistakes.ts';
+import { both, nameAndSet, remove, set, written } from '../whatToType.ts';
+
+/** Promtail that was asked for, not only the default: without Loki that one is simply off (S1). */
+export function collectionMistakes({ loki }: Parsed, { given }: { given: unknown }): Mistake[] {
+  const asked = (given as { promtail?: { enabled?: unknown } }).promtail?.enabled === true;
+  if (!asked || loki.enabled) return [];
+  return [
+    {
+      path: 'promtail.enabled',
+      given: 'true, and loki.enabled false',
+      wanted: 'Loki, to which Promtail sends',
+      type: set(['loki', 'enabled'], 'true'),
+    },
+  ];
+}
+
+export function cloudbeaverMistakes({ cloudbeaver: { enabled, adminName } }: Parsed): Mistake[] {
+  if (!enabled || !reservedAdminNames.includes(adminName)) return [];
+  return [
+    {
+      path: 'cloudbeaver.adminName',
+      given: adminName,
+      wanted: 'another name: CloudBeaver has a team of that name',
+      type: set(['cloudbeaver', 'adminName'], 'cbadmin'),
+    },
+  ];
+}
+
+/** Loki reads its periods in order, each until the next begins. */
+export function periodMistakes({ loki: { earlierSchemas, schemaFrom } }: Parsed): Mistake[] {
+  const path = ['loki', 'earlierSchemas'];
+  const sorted = earlierSchemas.toSorted((a, b) => a.from.localeCompare(b.from));
+  const last = sorted.at(-1);
+  const same = sorted.find(({ from }, at) => sorted[at + 1]?.from === from);
+  if (same !== undefined) {
+    const at = earlierSchemas.findLastIndex(({ from }) => from === same.from);
+    const type = set([...path, at, 'from'], dayAfter(same.from));
+    return [{ path: written([...path, at, 'from']), given: same.from, wanted: 'a day of its own', type }];
+  }
+  if (sorted.some((period, at) => period !== earlierSchemas[at])) {
+    const lines = sorted.flatMap(({ from, store, schema, prefix }, at) =>
+      Object.entries({ from, store, schema, prefix }).map(([key, value]) => set([...path, at, key], value)),
+    );
+    return [
+      {
+        path: written(path),
+        given: 'periods in another order',
+        wanted: 'the oldest first',
+        type: both(...lines),
+      },
+    ];
+  }
+  if (last === undefined || last.from < schemaFrom) return [];
+  return [
+    {
+      path: 'loki.schemaFrom',
+      given: schemaFrom,
+      wanted: `a day after ${last.from}, when the last earlier period begins`,
+      type: set(['loki', 'schemaFrom'], dayAfter(last.from)),
+    },
+  ];
+}
+
+const dayAfter = (day: string): string => new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
+
+/** Labels that Taffrail sets itself (S5); `service` may come from the line. */
+const ownLabels = ['container', 'project', 'job', 'host'];
+
+export function collectorMistakes({ collector }: Parsed): Mistake[] {
+  return collector.labels.flatMap((label, index) => {
+    const path = ['collector', 'labels', index];
+    const wanted = ownLabels.includes(label)
+      ? 'another field: Taffrail sets this label itself'
+      : label.startsWith('__')
+        ? 'a field that does not begin with __: such labels are dropped'
+        : collector.metadata.includes(label)
+          ? 'a field either in labels or in metadata'
+          : collector.labels.indexOf(label) < index
+            ? 'each field once'
+            : undefined;
+    return wanted === undefined ? [] : { path: written(path), given: label, wanted, type: remove(path) };
+  });
+}
+
+/** Without a password of one kind or the other the exporter cannot get in (S10). */
+export function databaseMistakes({ databases, postgresExporter }: Parsed): Mistake[] {
+  return Object.entries(databases).flatMap(([name, { kind, adminPassword, password }]) => {
+    const path = ['databases', name, 'adminPassword'];
+    if (kind !== 'postgres' || !postgresExporter.enabled || (adminPassword ?? password) !== undefined)
+      return [];
+    return {
+      path: written(path),
+      given: 'neither adminPassword nor password',
+      wanted: 'the secret of an admin, with which the role is made, or that of a role you made',
+      type: nameAndSet(path),
+    };
+  });
+}
+
+export function grafanaMistakes({ grafana }: Parsed): Mistake[] {
+  const { oauth, users, adminUser } = grafana;
+  const logins = users.map(({ login }) => login.toLowerCase());
+  const missing = (['authUrl', 'tokenUrl', 'apiUrl'] as const).filter(
+    (key) => oauth?.provider === 'generic_oauth' && oauth[key] === undefined,
+  );
+  const page = { authUrl: 'authorize', tokenUrl: 'token', apiUrl: 'userinfo' };
+  return [
+    ...users.flatMap(({ login }, index) => {
+      const path = ['grafana', 'users', index];
+      const taken = login.toLowerCase() === adminUser ? 'grafana.adminUser has it' : 'an earlier user has it';
+      const clash = login.toLowerCase() === adminUser || logins.indexOf(login.toLowerCase()) < index;
+      return clash
+        ? {
+            path: written([...path, 'login']),
+            given: login,
+            wanted: `another name: ${taken}`,
+            type: set([...path, 'login'], `${login}2`),
+          }
+        : [];
+    }),
+    ...missing.map((key) => ({
+      path: `grafana.oauth.${key}`,
+      given: 'nothing',
+      wanted: 'the address, which generic_oauth cannot know',
+      type: set(['grafana', 'oauth', key], `https://id.example.com/${page[key]}`),
+    })),
+  ];
+}

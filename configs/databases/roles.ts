@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { DatabaseAddress } from './address.ts';
+
+/** Where a role job finds its files. */
+export const roleStaging = '/staging';
+/** Connections that an exporter may hold at once: a broken one cannot use up the server's. */
+export const roleConnections = 5;
+
+const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** What a person types in psql when Taffrail has no admin's secret (S10). */
+export function roleSql({ user, database }: Pick<DatabaseAddress, 'user' | 'database'>): string {
+  return [
+    `CREATE ROLE ${identifier(user)} LOGIN CONNECTION LIMIT ${String(roleConnections)};`,
+    `\\password ${identifier(user)}`,
+    `GRANT pg_monitor TO ${identifier(user)};`,
+    `GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(user)};`,
+  ].join('\n');
+}
+
+/** One line of a psql password file for any server; `:` and `\` are what it needs escaped. */
+export const passwordLine = (password: string): string => `*:*:*:*:${password.replace(/[\\:]/g, '\\$&')}\n`;
+
+/** A text inside JSON, with its quotes. */
+export const jsonText = (text: string): string => JSON.stringify(text);
+
+/** What redis-cli reads from its input: quoted, because it splits at spaces. */
+export function redisCommands(user: string, password: string): string {
+  const quoted = `"${password.replace(/[\\"]/g, '\\$&')}"`;
+  return `AUTH ${user === 'default' ? '' : `${user} `}${quoted}\nINFO server\n`;
+}
+
+/** What Redis keeps of a password in its configuration: the password itself need not be there. */
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,0 +1,17 @@
+import type { GrafanaSettings } from './settings.ts';
+
+/** Where Grafana answers in its container. */
+export const grafanaPort = 3000;
+export const grafanaService = 'grafana';
+/** Whom its metrics ask for: the port is published, and metrics tell much. */
+export const grafanaMetricsUser = 'taffrail';
+/** Secret files, on the volume of each consumer. */
+export const grafanaAdminPasswordFile = 'grafana-admin-password';
+export const grafanaMetricsPasswordFile = 'grafana-metrics-password';
+export const grafanaOauthSecretFile = 'grafana-oauth-secret';
+export const grafanaUserPasswordFile = (login: string): string =>
+  `grafana-user-${login.replace(/[^a-zA-Z0-9_.-]/g, '_')}`;
+
+/** The address that people type; every link begins with it. */
+export const grafanaAddress = ({ rootUrl, address, port }: GrafanaSettings): string =>
+  rootUrl ?? `http://${address.includes(':') ? `[${address}]` : address}:${String(port)}`;

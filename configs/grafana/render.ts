@@ -1,0 +1,168 @@
+import { type Files, jsonFile, yamlFile } from '../files.ts';
+import type { Datasource } from './datasources.ts';
+import { dashboardUid } from '../extra.ts';
+import { stackDashboard } from './dashboards/stack.ts';
+import {
+  grafanaAddress,
+  grafanaAdminPasswordFile,
+  grafanaMetricsPasswordFile,
+  grafanaMetricsUser,
+  grafanaOauthSecretFile,
+  grafanaPort,
+  grafanaUserPasswordFile,
+} from './listen.ts';
+import type { GrafanaSettings } from './settings.ts';
+
+export interface GrafanaConfig {
+  settings: GrafanaSettings;
+  datasources: Datasource[];
+  /** Dashboards as JSON, by `folder/file.json`. */
+  dashboards: Files;
+  /** Whether somebody reads Grafana's own metrics. */
+  metrics: boolean;
+  /** Where the configuration is in the container. */
+  folder: string;
+  secretsFolder: string;
+}
+
+const stackFile = 'Taffrail/stack.json';
+
+/** The file that Grafana reads at its start only. */
+export const grafanaIni = 'grafana.ini';
+
+export function renderGrafana(config: GrafanaConfig): Files {
+  const { settings, datasources, folder, secretsFolder } = config;
+  const dashboards = { [stackFile]: jsonFile(stackDashboard(datasources)), ...config.dashboards };
+  return {
+    [grafanaIni]: ini(sections(config, homeOf(settings.home, dashboards))),
+    'provisioning/datasources/taffrail.yml': yamlFile({
+      apiVersion: 1,
+      // A datasource that is no longer here goes.
+      prune: true,
+      datasources: datasources.map((source) => provisioned(source, secretsFolder)),
+    }),
+    'provisioning/dashboards/taffrail.yml': yamlFile({
+      apiVersion: 1,
+      providers: [
+        {
+          name: 'taffrail',
+          type: 'file',
+          disableDeletion: false,
+          allowUiUpdates: settings.editableDashboards,
+          updateIntervalSeconds: 30,
+          options: { path: `${folder}/dashboards`, foldersFromFilesStructure: true },
+        },
+      ],
+    }),
+    ...Object.fromEntries(
+      Object.entries(dashboards).map(([file, content]) => [`dashboards/${file}`, content]),
+    ),
+    'expected-datasources': `# uid, type, address\n${datasources.map(({ uid, type, url }) => `${uid} ${type} ${url}\n`).join('')}`,
+    'expected-dashboards': `# uid\n${Object.values(dashboards)
+      .map((content) => `${dashboardUid(content) ?? ''}\n`)
+      .join('')}`,
+    users: [
+      '# login, address, role, password file',
+      ...settings.users.map(({ login, email, role }) =>
+        [login, email ?? '-', role, grafanaUserPasswordFile(login)].join('\t'),
+      ),
+      '',
+    ].join('\n'),
+  };
+}
+
+function sections({ settings, folder, secretsFolder, metrics }: GrafanaConfig, home: string) {
+  const secret = (file: string) => `$__file{${secretsFolder}/${file}}`;
+  const root = grafanaAddress(settings);
+  return {
+    server: {
+      http_port: grafanaPort,
+      root_url: root,
+      // 13.0 to 13.2 leak memory with it (grafana#123017).
+      enable_gzip: false,
+    },
+    security: {
+      admin_user: settings.adminUser,
+      // Counts at the first start only; grafana-admin-password sets it on every later change.
+      admin_password: secret(grafanaAdminPasswordFile),
+      cookie_secure: root.startsWith('https:'),
+      cookie_samesite: 'lax',
+      disable_gravatar: true,
+    },
+    users: { allow_sign_up: false },
+    'auth.anonymous': { enabled: false },
+    ...(settings.oauth && oauth(settings.oauth, secret(grafanaOauthSecretFile))),
+    analytics: {
+      reporting_enabled: false,
+      check_for_updates: false,
+      check_for_plugin_updates: false,
+      feedback_links_enabled: false,
+    },
+    news: { news_feed_enabled: false },
+    snapshots: { external_enabled: false },
+    // Nothing is fetched from outside while it runs.
+    plugins: { preinstall_disabled: true, plugin_admin_enabled: false, public_key_retrieval_disabled: true },
+    dashboards: { default_home_dashboard_path: `${folder}/dashboards/${home}` },
+    metrics: metrics
+      ? {
+          enabled: true,
+          basic_auth_username: grafanaMetricsUser,
+          basic_auth_password: secret(grafanaMetricsPasswordFile),
+        }
+      : { enabled: false },
+    // Alerts are Prometheus's and Loki's rules; Alertmanager routes them.
+    unified_alerting: { enabled: false },
+    log: { mode: 'console', level: 'info' },
+  };
+}
+
+/** The file of the dashboard shown first. */
+function homeOf(uid: string | undefined, dashboards: Files): string {
+  return Object.keys(dashboards).find((file) => dashboardUid(dashboards[file] ?? '') === uid) ?? stackFile;
+}
+
+function oauth(given: NonNullable<GrafanaSettings['oauth']>, secret: string) {
+  return {
+    [`auth.${given.provider}`]: {
+      enabled: true,
+      client_id: given.clientId,
+      client_secret: secret,
+      ...(given.authUrl !== undefined && { auth_url: given.authUrl }),
+      ...(given.tokenUrl !== undefined && { token_url: given.tokenUrl }),
+      ...(given.apiUrl !== undefined && { api_url: given.apiUrl }),
+      ...(given.scopes !== undefined && { scopes: given.scopes }),
+      ...(given.allowedDomains.length > 0 && { allowed_domains: given.allowedDomains.join(' ') }),
+      ...(given.allowedOrganizations.length > 0 && {
+        allowed_organizations: given.allowedOrganizations.join(' '),
+      }),
+      allow_sign_up: given.signUp,
+    },
+  };
+}
+
+function provisioned(source: Datasource, secretsFolder: string) {
+  return {
+    name: source.name,
+    type: source.type,
+    uid: source.uid,
+    access: 'proxy',
+    url: source.url,
+    isDefault: source.isDefault ?? false,
+    editable: false,
+    ...(source.jsonData && { jsonData: source.jsonData }),
+    ...(source.basicAuth && {
+      basicAuth: true,
+      basicAuthUser: source.basicAuth.user,
+      secureJsonData: { basicAuthPassword: `$__file{${secretsFolder}/${source.basicAuth.passwordFile}}` },
+    }),
+  };
+}
+
+function ini(content: Record<string, Record<string, string | number | boolean>>): string {
+  const lines = Object.entries(content).flatMap(([section, values]) => [
+    '',
+    `[${section}]`,
+    ...Object.entries(values).map(([key, value]) => `${key} = ${String(value)}`),
+  ]);
+  return ['; Written by Taffrail; the next `pulumi up` overwrites it.', ...lines, ''].join('\n');
+}

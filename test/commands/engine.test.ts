@@ -1,0 +1,75 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connect } from '../../commands/lib/engine.ts';
+import { isFree } from '../../commands/lib/facts.ts';
+import { listenerOf } from '../../commands/lib/processes.ts';
+
+let folder: string;
+let server: Server;
+let socket: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'taffrail engine '));
+  socket = join(folder, 'docker.sock');
+  server = createServer((request, response) => response.end(request.url === '/_ping' ? 'OK' : '{}'));
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Puts a program named ssh first on PATH. */
+function fakeSsh(script: string): void {
+  writeFileSync(join(folder, 'ssh'), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(folder, 'ssh'), 0o755);
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+}
+
+const ping = async (address: string): Promise<string> => {
+  const engine = await connect(address);
+  try {
+    return String(await engine.docker.ping());
+  } finally {
+    engine.close();
+  }
+};
+
+describe('an engine', () => {
+  it('answers on a socket, whatever DOCKER_HOST says', async () => {
+    vi.stubEnv('DOCKER_HOST', 'ssh://nobody@nowhere.invalid');
+    expect(await ping(`unix://${socket}`)).toBe('OK');
+  });
+
+  it("answers over the system's own ssh, which gets user, port and host", async () => {
+    vi.stubEnv('DOCKER_HOST', 'ssh://root@vps:2222');
+    const dial = `const c = require("net").connect(${JSON.stringify(socket)}); process.stdin.pipe(c).pipe(process.stdout)`;
+    fakeSsh(`echo "$@" > "${folder}/called"\nexec "${process.execPath}" -e '${dial}'`);
+    expect(await ping('ssh://root@vps:2222')).toBe('OK');
+    expect(readFileSync(join(folder, 'called'), 'utf8')).toMatch(
+      /-p 2222 -l root -- vps docker system dial-stdio\n$/,
+    );
+  });
+
+  it("fails with ssh's own words", async () => {
+    fakeSsh('echo "root@vps: Permission denied (publickey)." >&2; exit 255');
+    await expect(ping('ssh://root@vps')).rejects.toThrow(/Permission denied \(publickey\)/);
+  });
+});
+
+it('the process that has a port is named', async () => {
+  const listener = createTcpServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as { port: number };
+  expect(await isFree({ address: '127.0.0.1', port })).toBe(false);
+  if (process.platform === 'linux') expect(listenerOf(port)?.pid).toBe(process.pid);
+  await new Promise((resolve) => listener.close(resolve));
+  expect(await isFree({ address: '127.0.0.1', port })).toBe(true);
+  expect(listenerOf(port)).toBeUndefined();
+});

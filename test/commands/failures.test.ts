@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { explained, explainedAll } from '../../commands/lib/failures.ts';
+import { cliWords } from '../../commands/lib/pulumi.ts';
+import { cleaned } from '../../commands/lib/watch.ts';
+
+const around = {
+  stack: 'prod',
+  passphrase: '/home/anna/passphrase',
+  holderOf: (port: number) => (port === 3000 ? 'process 7 (node app.js)' : undefined),
+};
+const say = (words: string, name: string | undefined = 'grafana') =>
+  explained({ name, type: undefined, words }, around);
+const id = 'a'.repeat(64);
+
+describe('a failure is told with what to type', () => {
+  // Each text is the engine's, the provider's or Pulumi's own, as it was met.
+  const cases: [string, string, RegExp][] = [
+    [
+      'a wrong passphrase',
+      'getting secrets manager: constructing secrets manager of type "passphrase": incorrect passphrase',
+      /passphrase \(\/home\/anna\/passphrase\) is not the one.*export PULUMI_CONFIG_PASSPHRASE_FILE/s,
+    ],
+    [
+      'no passphrase',
+      'passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables',
+      /cannot be read/,
+    ],
+    [
+      'a port of a container',
+      'Error response from daemon: failed to set up container networking: driver failed programming external connectivity on endpoint x (y): Bind for 127.0.0.1:3000 failed: port is already allocated',
+      /port 3000 is taken by process 7 \(node app\.js\).*Pulumi\.prod\.yaml/s,
+    ],
+    [
+      'a port of a process',
+      'failed to listen on TCP socket: listen tcp4 127.0.0.1:8978: bind: address already in use',
+      /port 8978 is taken\.\nStop/,
+    ],
+    [
+      'a name of a foreign container',
+      'Conflict. The container name "/taffrail-prod-loki" is already in use by container "3ca65079fc921c33". You have to remove',
+      /name taffrail-prod-loki is taken by the container 3ca65079fc92.*docker inspect/s,
+    ],
+    ['a network that was lost', `network ${id} not found`, /lost a network.*pulumi refresh -s prod/s],
+    [
+      'a network that is not there',
+      'Could not connect container: Error response from daemon: network shop_default not found',
+      /no network shop_default.*docker network create shop_default/s,
+    ],
+    [
+      'an unreachable registry',
+      'failed to resolve reference "docker.io/a/b:9": failed to do request: Head "https://registry-1.docker.io/v2/a/b/manifests/9": dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host',
+      /registry registry-1\.docker\.io cannot be reached/,
+    ],
+    [
+      'a refusing registry',
+      'failed to do request: Head "https://127.0.0.1:5999/v2/thing/manifests/9": dial tcp 127.0.0.1:5999: connect: connection refused',
+      /registry 127\.0\.0\.1:5999 cannot be reached/,
+    ],
+    [
+      'a tag that does not exist',
+      'unable to pull image grafana/loki:0.0: error pulling image grafana/loki:0.0: Error response from daemon: manifest for grafana/loki:0.0 not found: manifest unknown',
+      /image grafana\/loki:0\.0 does not exist.*docker pull grafana\/loki:0\.0/s,
+    ],
+    [
+      'an image that does not exist',
+      'pull access denied for nosuch/thing, repository does not exist or may require authorization',
+      /image nosuch\/thing does not exist/,
+    ],
+    [
+      'containerd for such a tag',
+      'failed to resolve reference "docker.io/grafana/loki:0.0": docker.io/grafana/loki:0.0: not found',
+      /image docker\.io\/grafana\/loki:0\.0 does not exist/,
+    ],
+    ['a full disk', 'write /var/lib/docker/x: no space left on device', /disk of the Docker host is full/],
+    [
+      'an engine that stopped',
+      'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
+      /stopped answering.*npm run doctor/s,
+    ],
+    [
+      'a protected volume',
+      'resource "urn:…" cannot be deleted\nbecause it is protected',
+      /pulumi state unprotect --all -s prod/,
+    ],
+  ];
+  it.each(cases)('%s', (_, words, told) => {
+    expect(say(words)).toMatch(told);
+    expect(say(words)).toContain('grafana: ');
+  });
+
+  it("keeps a job's own words, as they are", () => {
+    const words = 'prometheus.yml: line 3: did not find expected key';
+    expect(explained({ name: undefined, type: undefined, words }, around)).toBe(words);
+  });
+
+  it('tells a thing once', () => {
+    const failure = { name: 'a', type: undefined, words: 'broken' };
+    expect(explainedAll([failure, { ...failure }], around)).toBe('a: broken');
+  });
+});
+
+it('words lose colours, stack traces and packing', () => {
+  const raw =
+    '<{%fg 1%}>error: <{%reset%}>1 error occurred:\n\t* the file is wrong\n    at apply (/x/index.ts:21:55)\n    at process (node:internal/x:104:5)\n';
+  expect(cleaned(raw)).toBe('the file is wrong');
+});
+
+it("the CLI's words are taken out of the Automation API's dump", () => {
+  const dump =
+    'code: -2\n stdout: \n stderr: Command failed with exit code 255: pulumi stack export\nerror: incorrect passphrase\n err?: Error: Command failed\n    at makeError (x.js:60:11)\n';
+  expect(cliWords(dump)).toBe('incorrect passphrase');
+});

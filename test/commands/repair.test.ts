@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { planRepair, type Present } from '../../commands/lib/repair.ts';
+import {
+  type Deployment,
+  failedJobs,
+  imageNames,
+  protectedResources,
+  type StateResource,
+} from '../../commands/lib/state.ts';
+
+const urn = (type: string, name: string) =>
+  `urn:pulumi:local::taffrail::taffrail:index:Loki$${type}::${name}`;
+const container = (name: string, id: string, more: Partial<StateResource> = {}): StateResource => {
+  const type = 'docker:index/container:Container';
+  return { urn: urn(type, name), type, id, custom: true, inputs: {}, outputs: {}, ...more };
+};
+const job = (name: string, id: string, exitCode: unknown): StateResource =>
+  container(name, id, {
+    inputs: { mustRun: false, labels: [{ label: 'dev.taffrail.job', value: name }] },
+    outputs: { exitCode },
+  });
+const other = (type: string, name: string, id: string): StateResource => ({
+  urn: urn(type, name),
+  type,
+  id,
+  custom: true,
+});
+
+const network = other('docker:index/network:Network', 'stores', 'n1');
+const volume: StateResource = {
+  ...other('docker:index/volume:Volume', 'loki-data', 'taffrail-local-loki-data'),
+  protect: true,
+};
+const stateOf = (...resources: StateResource[]): Deployment => ({ version: 3, deployment: { resources } });
+const state = stateOf(network, volume, container('loki', 'c1'), job('loki-files', 'j1', 0));
+const present: Present = {
+  containers: [
+    { id: 'c1', name: 'taffrail-local-loki', running: true },
+    { id: 'j1', name: 'taffrail-local-loki-files', running: false },
+  ],
+  networks: [{ id: 'n1', name: 'taffrail-local-stores', used: true }],
+  volumes: ['taffrail-local-loki-data', 'somebody-elses'],
+  allNetworks: new Set(['n1', 'bridge']),
+  allContainers: new Set(['c1', 'j1', 'x']),
+};
+const nothing = { orphanContainers: [], orphanNetworks: [], refresh: [], replace: [] };
+
+describe('the repair before `up` (A.5)', () => {
+  it('does nothing where engine and state agree', () => {
+    expect(planRepair(state, present)).toEqual(nothing);
+  });
+
+  it('removes labelled containers and networks that are in no state, and never a volume', () => {
+    const plan = planRepair(stateOf(volume), {
+      ...present,
+      volumes: [...present.volumes, 'taffrail-local-orphan'],
+    });
+    expect(plan.orphanContainers.map(({ id }) => id)).toEqual(['c1', 'j1']);
+    expect(plan.orphanNetworks.map(({ id }) => id)).toEqual(['n1']);
+    expect(JSON.stringify(plan)).not.toContain('orphan"');
+  });
+
+  it('refreshes for pending operations, for what is gone, and for a service that does not run', () => {
+    const pending: Deployment = {
+      version: 3,
+      deployment: {
+        ...state.deployment,
+        pending_operations: [{ resource: container('grafana', ''), type: 'creating' }],
+      },
+    };
+    expect(planRepair(pending, present).refresh).toEqual(['creating grafana']);
+    expect(planRepair(state, { ...present, allNetworks: new Set() }).refresh).toEqual(['stores is gone']);
+    expect(planRepair(state, { ...present, volumes: [] }).refresh).toEqual(['loki-data is gone']);
+    expect(planRepair(state, { ...present, containers: [], allContainers: new Set(['j1']) }).refresh).toEqual(
+      ['loki is gone'],
+    );
+    const stopped = present.containers.map((one) => ({ ...one, running: false }));
+    expect(planRepair(state, { ...present, containers: stopped }).refresh).toEqual(['loki does not run']);
+  });
+
+  it('repeats exactly the jobs that ended badly', () => {
+    const failed = stateOf(
+      job('a', 'j1', 0),
+      job('b', 'j2', 1),
+      job('c', 'j3', 137),
+      job('never-ran', 'j4', undefined),
+      container('service', 'c1', { outputs: { exitCode: 1 } }),
+    );
+    expect(failedJobs(failed)).toEqual([
+      urn('docker:index/container:Container', 'b'),
+      urn('docker:index/container:Container', 'c'),
+    ]);
+  });
+
+  it('survives a state with nothing in it', () => {
+    const empty: Deployment = { version: 3, deployment: {} };
+    expect(planRepair(empty, { ...present, containers: [], networks: [] })).toEqual(nothing);
+  });
+});
+
+it('`down` knows what is protected and which images were pulled', () => {
+  expect(protectedResources(state)).toEqual(['loki-data']);
+  const image = {
+    ...other('docker:index/remoteImage:RemoteImage', 'loki-image', 'i'),
+    outputs: { name: 'grafana/loki:3.7.8' },
+  };
+  expect(imageNames(stateOf(image, image))).toEqual(['grafana/loki:3.7.8']);
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { publishedPorts } from '../../commands/lib/stackSettings.ts';
+import { age, statusLines, tunnel } from '../../commands/lib/statusLines.ts';
+import type { StackStatus } from '../../commands/lib/statusFacts.ts';
+import { parseSettings } from '../../configs/settings.ts';
+
+const now = Date.parse('2026-11-22T12:00:00Z');
+const seen: StackStatus = {
+  stack: 'prod',
+  address: 'ssh://root@vps.example.com:2222',
+  engineVersion: '29.6.0',
+  services: [
+    {
+      name: 'grafana',
+      state: 'running',
+      health: 'healthy',
+      since: '2026-11-20T08:00:00Z',
+      restarts: 0,
+      exitCode: 0,
+      oomKilled: false,
+      memory: 64 * 2 ** 20,
+      limit: 256 * 2 ** 20,
+    },
+    {
+      name: 'loki',
+      state: 'exited',
+      since: '2026-11-22T11:48:00Z',
+      restarts: 3,
+      exitCode: 137,
+      oomKilled: false,
+    },
+  ],
+  failedJobs: ['loki-reload'],
+  volumes: [
+    { name: 'loki-data', size: 3 * 2 ** 30 },
+    { name: 'grafana-data', size: undefined },
+  ],
+  addresses: [{ name: 'grafana', address: '127.0.0.1', port: 3000 }],
+};
+
+describe('`npm run status`', () => {
+  it('fits one screen and says it all', () => {
+    expect(statusLines(seen, now)).toEqual([
+      'Stack prod on ssh://root@vps.example.com:2222 (Docker 29.6.0)',
+      '',
+      'SERVICE  STATE             SINCE    MEMORY                      RESTARTS',
+      'grafana  running, healthy  2 d 4 h  64.0 MiB of 256 MiB (25 %)',
+      'loki     exited (137)      12 min                               3',
+      'The job loki-reload failed; npm run up repeats it.',
+      '',
+      'VOLUME        SIZE',
+      'loki-data     3.0 GiB',
+      'grafana-data  ?',
+      '',
+      'grafana  http://127.0.0.1:3000',
+      '',
+      'From this machine:',
+      '  ssh -N -L 3000:127.0.0.1:3000 -p 2222 root@vps.example.com',
+    ]);
+  });
+
+  it('says when nothing runs', () => {
+    expect(statusLines({ ...seen, services: [] }, now).at(-1)).toBe(
+      'Nothing of it runs.  npm run up -- -s prod',
+    );
+  });
+
+  it('needs no tunnel for this machine, nor for what is public (S9)', () => {
+    expect(tunnel({ ...seen, address: 'unix:///var/run/docker.sock' })).toEqual([]);
+    expect(tunnel({ ...seen, addresses: [{ name: 'grafana', address: '203.0.113.7', port: 3000 }] })).toEqual(
+      [],
+    );
+  });
+
+  it('writes lengths of time for people', () => {
+    expect([0, 59_000, 61_000, 3_700_000, 90_000_000].map(age)).toEqual([
+      '0 s',
+      '59 s',
+      '1 min',
+      '1 h 1 min',
+      '1 d 1 h',
+    ]);
+  });
+});
+
+it('what is published is read from the settings', () => {
+  const parse = (config: Record<string, string>) =>
+    publishedPorts(
+      parseSettings({ stack: 'local', config, secretKeys: new Set(), readFolder: () => undefined }),
+    );
+  expect(parse({})).toEqual([
+    { setting: 'grafana.port', address: '127.0.0.1', port: 3000 },
+    { setting: 'cloudbeaver.port', address: '127.0.0.1', port: 8978 },
+  ]);
+  expect(parse({ cloudbeaver: '{"enabled":false}' }).map(({ setting }) => setting)).toEqual(['grafana.port']);
+});

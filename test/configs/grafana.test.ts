@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { lokiDatasource, prometheusDatasource } from '../../configs/grafana/datasources.ts';
+import { type GrafanaConfig, grafanaIni, renderGrafana } from '../../configs/grafana/render.ts';
+import { type GrafanaSettings, grafanaSettings } from '../../configs/grafana/settings.ts';
+import { revisionOf } from '../../configs/files.ts';
+import { rendersAlike, reordered, revisionFollows } from './rendering.ts';
+
+const settings = (given: object = {}): GrafanaSettings => grafanaSettings.parse(given);
+const config: GrafanaConfig = {
+  settings: settings(),
+  datasources: [lokiDatasource, prometheusDatasource(15, false)],
+  dashboards: {},
+  metrics: true,
+  folder: '/etc/taffrail/current',
+  secretsFolder: '/run/secrets',
+};
+const full: GrafanaConfig = {
+  ...config,
+  settings: settings({
+    rootUrl: 'https://grafana.example.com',
+    editableDashboards: true,
+    users: [
+      { login: 'anna', role: 'Editor', password: 'annaPassword' },
+      { login: 'bo b', email: 'bob@example.com', password: 'bobPassword' },
+    ],
+    oauth: {
+      provider: 'generic_oauth',
+      clientId: 'id',
+      clientSecret: 'clientSecret',
+      authUrl: 'https://id.example.com/authorize',
+      tokenUrl: 'https://id.example.com/token',
+      apiUrl: 'https://id.example.com/userinfo',
+      scopes: 'openid email',
+      allowedDomains: ['example.com'],
+      allowedOrganizations: ['acme', 'other'],
+    },
+  }),
+  dashboards: { 'Extra/own.json': '{"uid": "own", "title": "Own"}\n' },
+};
+const only = (datasources: GrafanaConfig['datasources']): GrafanaConfig => ({
+  ...config,
+  datasources,
+  metrics: datasources.length > 0,
+});
+const alone = only([prometheusDatasource(15, true)]);
+
+const ini = (given: GrafanaConfig): Record<string, string> => {
+  let section = '';
+  return Object.fromEntries(
+    (renderGrafana(given)[grafanaIni] ?? '').split('\n').flatMap((line) => {
+      section = /^\[(.*)\]$/.exec(line)?.[1] ?? section;
+      const [, key, value] = /^(\w+) = (.*)$/.exec(line) ?? [];
+      return key === undefined ? [] : [[`${section}.${key}`, value ?? '']];
+    }),
+  );
+};
+
+describe('Grafana', () => {
+  rendersAlike('grafana', { default: config, full, alone, empty: only([]) }, renderGrafana, (given) => ({
+    ...given,
+    settings: reordered(given.settings),
+  }));
+  revisionFollows(
+    config,
+    [
+      full,
+      alone,
+      { ...config, dashboards: full.dashboards },
+      { ...config, settings: settings({ port: 3001 }) },
+    ],
+    (given) => revisionOf(renderGrafana(given)),
+  );
+
+  test('A4, S1: the first datasource is the default, all are read-only, and what is gone is removed', () => {
+    const file = (given: GrafanaConfig) =>
+      parse(renderGrafana(given)['provisioning/datasources/taffrail.yml'] ?? '') as {
+        prune: boolean;
+        datasources: { uid: string; isDefault: boolean; editable: boolean }[];
+      };
+    expect(file(config).prune).toBe(true);
+    expect(
+      file(config).datasources.map(({ uid, isDefault, editable }) => [uid, isDefault, editable]),
+    ).toEqual([
+      ['loki', true, false],
+      ['prometheus', false, false],
+    ]);
+    expect(file(alone).datasources.map(({ uid, isDefault }) => [uid, isDefault])).toEqual([
+      ['prometheus', true],
+    ]);
+  });
+
+  test('S8, C.20: anonymous access, sign-up, telemetry and downloads are off, each by its name', () => {
+    expect(ini(config)).toMatchObject({
+      'auth.anonymous.enabled': 'false',
+      'users.allow_sign_up': 'false',
+      'analytics.reporting_enabled': 'false',
+      'analytics.check_for_updates': 'false',
+      'analytics.check_for_plugin_updates': 'false',
+      'analytics.feedback_links_enabled': 'false',
+      'news.news_feed_enabled': 'false',
+      'snapshots.external_enabled': 'false',
+      'plugins.preinstall_disabled': 'true',
+      'plugins.public_key_retrieval_disabled': 'true',
+      'security.disable_gravatar': 'true',
+    });
+  });
+
+  test('C.17: a password is a path of a file', () => {
+    const all = Object.entries({ ...ini(full), ...ini(config) });
+    const secret = all.filter(([key]) => /password|secret$/.test(key));
+    expect(secret.map(([, value]) => value)).toHaveLength(3);
+    for (const [key, value] of secret) expect(value, key).toMatch(/^\$__file\{\/run\/secrets\/[\w-]+\}$/);
+    for (const [path, content] of Object.entries(renderGrafana(full)))
+      expect(content, path).not.toMatch(/annaPassword|bobPassword|clientSecret/);
+  });
+
+  test('S7: the address of every link is the root URL, and cookies are for TLS only where it has TLS', () => {
+    expect(ini(full)).toMatchObject({
+      'server.root_url': 'https://grafana.example.com',
+      'security.cookie_secure': 'true',
+    });
+    expect(ini(config)).toMatchObject({
+      'server.root_url': 'http://127.0.0.1:3000',
+      'security.cookie_secure': 'false',
+    });
+  });
+
+  test('what the job reads back is what was written', () => {
+    const files = renderGrafana(full);
+    const dashboards = Object.keys(files).filter((path) => path.startsWith('dashboards/'));
+    const expected = (file: string) => files[file]?.trimEnd().split('\n').slice(1);
+    expect(expected('expected-dashboards')).toHaveLength(dashboards.length);
+    expect(expected('expected-dashboards')).toContain('own');
+    expect(expected('expected-datasources')).toEqual([
+      'loki loki http://loki:3100',
+      'prometheus prometheus http://prometheus:9090',
+    ]);
+  });
+
+  test('S8: the dashboard that is shown first is a setting', () => {
+    expect(
+      ini({ ...config, settings: settings({ home: 'own' }), dashboards: full.dashboards }),
+    ).toMatchObject({
+      'dashboards.default_home_dashboard_path': '/etc/taffrail/current/dashboards/Extra/own.json',
+    });
+  });
+});

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { demands } from './systems.ts';
+import { type Report, systemsText } from './systemsDocs.ts';
+
+const report = (...tests: [string, string][]): Report => ({
+  testResults: [
+    { name: '/x/a.test.ts', assertionResults: tests.map(([fullName, status]) => ({ fullName, status })) },
+  ],
+});
+const row = (text: string, id: string): string[] =>
+  (text.split('\n').find((line) => line.startsWith(`| ${id} |`)) ?? '').split(' | ').slice(2);
+
+test('E.21: an id is proved by the tests that carry it, and by no other', () => {
+  const text = systemsText({
+    unit: report(
+      ['one (S1, A4)', 'passed'],
+      ['two S10: x', 'passed'],
+      ['C.S1 and S1x', 'passed'],
+      ['A5: y', 'failed'],
+    ),
+    e2e: report(['S1: a | b', 'passed'], ['A4: z', 'skipped']),
+  });
+  expect(row(text, 'S1')).toEqual(['a.test.ts (1)', 'S1: a \\| b', 'passed |']);
+  expect(row(text, 'S10')).toEqual(['a.test.ts (1)', '', 'passed |']);
+  expect(row(text, 'A4')).toEqual(['a.test.ts (1)', 'A4: z', 'passed, 1 skipped |']);
+  expect(row(text, 'A5')).toEqual(['a.test.ts (1)', '', '**1 failed** |']);
+  expect(row(text, 'E4')).toEqual(['', '', 'not yet |']);
+});
+
+test('E.21: without results nothing is said to have passed', () => {
+  const text = systemsText({});
+  expect(text).not.toContain('passed |');
+  expect(text).toContain('No results were there of: unit, e2e.');
+});
+
+test('E.21: every id from S1 to E4 has its demand', () => {
+  const count = { S: 10, A: 7, B: 10, C: 8, D: 7, E: 4 };
+  const ids = Object.entries(count).flatMap(([letter, many]) =>
+    Array.from({ length: many }, (_, at) => `${letter}${String(at + 1)}`),
+  );
+  expect(Object.keys(demands)).toEqual(ids);
+});

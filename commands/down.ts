@@ -67,6 +67,8 @@ async function down(name: string, progress: Progress): Promise<void> {
     if (isOwnBackend()) breakDeadLocks(name);
     const stack = existsSync(stackFile(name)) || name === 'local' ? await openStack(name, false) : undefined;
     let images: string[] = [];
+    const known = stack ? resources(await exportState(stack)).length > 0 : false;
+    if (!known && name !== 'local') await refuseUnknown(engine, name);
     if (stack) {
       const before = await exportState(stack);
       refuseProtected(name, protectedResources(before));
@@ -135,11 +137,20 @@ async function removeLabelled(engine: Engine, name: string): Promise<string[]> {
   for (const { Id } of containers) await engine.docker.getContainer(Id).remove({ force: true, v: true });
   for (const { Id } of networks) await engine.docker.getNetwork(Id).remove();
   for (const { Name } of volumes) await engine.docker.getVolume(Name).remove();
-  return [
-    ...containers.map(nameOf),
-    ...networks.map(({ Name }) => Name),
-    ...volumes.map(({ Name }) => Name),
-  ].map((left) => `${left} (left over)`);
+  const counted = { containers, networks, volumes };
+  return Object.entries(counted)
+    .filter(([, left]) => left.length > 0)
+    .map(([kind, left]) => `${String(left.length)} ${kind} that no state knew`);
+}
+
+/** Data that no state of this backend knows may be production's: it is not ours to delete. */
+async function refuseUnknown(engine: Engine, name: string): Promise<void> {
+  const { containers, volumes } = await labelled(engine, name);
+  if (containers.length + volumes.length === 0) return;
+  throw new Sentence(
+    `Nothing was changed: the stack ${name} runs on ${engine.address}, but its state is not in this backend (${process.env['PULUMI_BACKEND_URL'] ?? 'the one you are logged in to'}).\n` +
+      `Log in to the backend that has it:  pulumi login <backend> && npm run down -- -s ${name}`,
+  );
 }
 
 /** Images that no container of anybody uses any more. */

@@ -112,7 +112,7 @@ export async function repair(
   }
   for (const { id, name } of plan.orphanContainers) {
     say(`repair: removing the container ${name}, which is in no state`);
-    await engine.docker.getContainer(id).remove({ force: true }).catch(ignoreMissing);
+    await engine.docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreMissing);
   }
   for (const { id, name } of plan.orphanNetworks) {
     say(`repair: removing the network ${name}, which is in no state`);

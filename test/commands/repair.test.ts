@@ -78,7 +78,7 @@ describe('the repair before `up` (A.5)', () => {
     expect(planRepair(state, { ...present, containers: stopped }).refresh).toEqual(['loki does not run']);
   });
 
-  it('repeats exactly the jobs that ended badly', () => {
+  it('repeats exactly the jobs that ended badly, or never started', () => {
     const failed = stateOf(
       job('a', 'j1', 0),
       job('b', 'j2', 1),
@@ -89,6 +89,7 @@ describe('the repair before `up` (A.5)', () => {
     expect(failedJobs(failed)).toEqual([
       urn('docker:index/container:Container', 'b'),
       urn('docker:index/container:Container', 'c'),
+      urn('docker:index/container:Container', 'never-ran'),
     ]);
   });
 

@@ -31,7 +31,7 @@ interface RunRequest {
     getRootDirectory(): string;
     getProgramDirectory(): string;
     getEntryPoint(): string;
-    getOptions(): { toJavaScript(): { typescript?: boolean } } | undefined;
+    getOptions(): { toJavaScript(): { typescript?: boolean; nodeargs?: string } } | undefined;
   };
 }
 interface RunResponse {
@@ -63,10 +63,16 @@ function run(call: { request: RunRequest }, reply: Reply): void {
   args.push('--stack', request.getStack(), '--root-directory', info.getRootDirectory());
   args.push('--pwd', request.getPwd(), '--parallel', String(request.getParallel()));
   if (request.getDryrun()) args.push('--dry-run');
-  const typescript = info.getOptions()?.toJavaScript().typescript ?? true;
+  const { typescript = true, nodeargs = '' } = info.getOptions()?.toJavaScript() ?? {};
   const child = spawn(
     process.execPath,
-    [createRequire(`${program}/`).resolve('@pulumi/pulumi/cmd/run'), ...args, info.getEntryPoint()],
+    [
+      // The official host splits it as a shell does; quotes are not needed here and refused.
+      ...nodeargs.split(' ').filter(Boolean),
+      createRequire(`${program}/`).resolve('@pulumi/pulumi/cmd/run'),
+      ...args,
+      info.getEntryPoint(),
+    ],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
@@ -87,6 +93,12 @@ function run(call: { request: RunRequest }, reply: Reply): void {
     reply(null, response);
   });
 }
+
+// A CLI that was killed cannot end its language host.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.exit(1);
+}, 1000).unref();
 
 const host = new LanguageServer(() => undefined);
 const server = new grpc.Server({ 'grpc.max_receive_message_length': 400 * 1024 * 1024 });

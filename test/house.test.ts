@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+// The walls of the house (docs/architecture.md). Each rule is shown to refuse something.
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Source {
+  path: string;
+  text: string;
+}
+
+const folders = ['commands', 'components', 'configs', 'test'];
+const sources: Source[] = [
+  ...readdirSync(root).filter((path) => path.endsWith('.ts')),
+  ...folders.flatMap((folder) =>
+    readdirSync(`${root}/${folder}`, { recursive: true, encoding: 'utf8' }).map(
+      (path) => `${folder}/${path}`,
+    ),
+  ),
+]
+  .filter((path) => /\.(ts|sh|sql|go|cjs)$/.test(path))
+  .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }));
+
+/** What a file imports, types included: relative ones as paths below the checkout. */
+function imports({ path, text }: Source): string[] {
+  const found = text.matchAll(/^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gms);
+  return [...found].map(([, fixed, dynamic]) => {
+    const target = fixed ?? dynamic ?? '';
+    return target.startsWith('.') ? new URL(target, `file:///${path}`).pathname.slice(1) : target;
+  });
+}
+
+const code = (text: string): string => text.replace(/\/\*.*?\*\//gs, '').replace(/(^|\s)\/\/.*$/gm, '');
+const lines = (text: string): number => text.split('\n').length - 1;
+
+interface Rule {
+  name: string;
+  breaks: (source: Source) => boolean;
+  /** A file that breaks it. */
+  never: Source;
+}
+
+const rules: Rule[] = [
+  {
+    name: 'configs/ makes no resource: it imports neither components nor providers',
+    breaks: (source) =>
+      source.path.startsWith('configs/') &&
+      imports(source).some((one) => /^(components\/|@pulumi\/(docker|random))/.test(one)),
+    never: { path: 'configs/loki/render.ts', text: "import {\n  Loki,\n} from '../../components/loki.ts';" },
+  },
+  {
+    name: 'in configs/ only settings.ts knows Pulumi',
+    breaks: (source) =>
+      source.path.startsWith('configs/') &&
+      source.path !== 'configs/settings.ts' &&
+      imports(source).some((one) => one.startsWith('@pulumi/')),
+    never: { path: 'configs/files.ts', text: "import type { Output } from '@pulumi/pulumi';" },
+  },
+  {
+    name: 'components/ reads no configuration',
+    breaks: ({ path, text }) =>
+      path.startsWith('components/') &&
+      /\bnew\s+(pulumi\.)?Config\(|\breadSettings\b|process\.env/.test(code(text)),
+    never: { path: 'components/loki.ts', text: 'const c = new pulumi.Config();' },
+  },
+  {
+    name: 'only service.ts makes containers, volumes and images',
+    breaks: ({ path, text }) =>
+      /^(index\.ts|components\/|commands\/)/.test(path) &&
+      path !== 'components/service.ts' &&
+      /\bnew\s+(docker\.)?(Container|Volume|RemoteImage|Image)\(/.test(code(text)),
+    never: { path: 'components/app.ts', text: "new docker.Volume('x');" },
+  },
+  {
+    name: 'components know no end-to-end test and no command',
+    breaks: (source) =>
+      /^(index\.ts|components\/|configs\/)/.test(source.path) &&
+      imports(source).some((one) => /^(commands|test)\//.test(one)),
+    never: { path: 'components/app.ts', text: "import { place } from '../test/e2e/lib/place.ts';" },
+  },
+  {
+    name: 'commands/ runs without the provider: no component, no @pulumi/docker',
+    breaks: (source) =>
+      source.path.startsWith('commands/') &&
+      imports(source).some((one) => /^(components\/|@pulumi\/docker)/.test(one)),
+    never: { path: 'commands/up.ts', text: "export { Container } from '@pulumi/docker';" },
+  },
+  {
+    name: 'no resource is made inside apply',
+    breaks: ({ path, text }) =>
+      /^(index\.ts|components\/)/.test(path) &&
+      /\.apply\((?:[^()]|\([^()]*\))*=>[^;]*\bnew\s+(docker\.)?[A-Z]\w*(?<!Error)\(/s.test(code(text)),
+    never: { path: 'components/app.ts', text: "x.apply((id) => new docker.Volume('y', { id }));" },
+  },
+  {
+    name: 'index.ts is a table of contents: under 80 lines',
+    breaks: ({ path, text }) => path === 'index.ts' && lines(text) >= 80,
+    never: { path: 'index.ts', text: 'x\n'.repeat(80) },
+  },
+  {
+    name: 'no file of more than 400 lines',
+    breaks: ({ text }) => lines(text) > 400,
+    never: { path: 'configs/schema.ts', text: 'x\n'.repeat(401) },
+  },
+];
+
+describe.each(rules)('C.13, C.18, E.24: $name', ({ breaks, never }) => {
+  test('holds', () => {
+    expect(sources.filter(breaks).map(({ path }) => path)).toEqual([]);
+  });
+  test('would be noticed', () => {
+    expect(breaks(never)).toBe(true);
+  });
+});
+
+test('the files are really read', () => {
+  expect(sources.length).toBeGreaterThan(100);
+  expect(imports({ path: 'index.ts', text: readFileSync(`${root}/index.ts`, 'utf8') })).toContain(
+    'components/loki.ts',
+  );
+});

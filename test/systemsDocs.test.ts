@@ -18,12 +18,13 @@ test('E.21: an id is proved by the tests that carry it, and by no other', () => 
       ['C.S1 and S1x', 'passed'],
       ['A5: y', 'failed'],
     ),
-    e2e: report(['S1: a | b', 'passed'], ['A4: z', 'skipped']),
+    e2e: report(['S1: a | b', 'passed'], ['A4: z', 'skipped'], ['A7: w', 'skipped']),
   });
   expect(row(text, 'S1')).toEqual(['a.test.ts (1)', 'S1: a \\| b', 'passed |']);
-  expect(row(text, 'S10')).toEqual(['a.test.ts (1)', '', 'passed |']);
-  expect(row(text, 'A4')).toEqual(['a.test.ts (1)', 'A4: z', 'passed, 1 skipped |']);
+  expect(row(text, 'S10')).toEqual(['a.test.ts (1)', '', 'passed by unit tests only |']);
+  expect(row(text, 'A4')).toEqual(['a.test.ts (1)', 'A4: z', 'passed by unit tests only, 1 skipped |']);
   expect(row(text, 'A5')).toEqual(['a.test.ts (1)', '', '**1 failed** |']);
+  expect(row(text, 'A7')).toEqual(['', 'A7: w', 'skipped |']);
   expect(row(text, 'E4')).toEqual(['', '', 'not yet |']);
 });
 

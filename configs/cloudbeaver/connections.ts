@@ -15,7 +15,16 @@ export function shownConnections(settings: Settings): Shown[] {
   const own = ownPostgres(settings.postgres);
   return [
     ...(settings.postgres.enabled
-      ? [{ ...own, id: 'postgres', user: settings.postgres.user, passwordHole: 'postgres', secret: undefined, network: undefined }]
+      ? [
+          {
+            ...own,
+            id: 'postgres',
+            user: settings.postgres.user,
+            passwordHole: 'postgres',
+            secret: undefined,
+            network: undefined,
+          },
+        ]
       : []),
     ...Object.entries(settings.databases)
       .filter(([, { kind, adminPassword }]) => kind === 'postgres' && adminPassword !== undefined)

@@ -1,4 +1,9 @@
-import { grafanaMetricsPasswordFile, grafanaMetricsUser, grafanaPort, grafanaService } from '../grafana/listen.ts';
+import {
+  grafanaMetricsPasswordFile,
+  grafanaMetricsUser,
+  grafanaPort,
+  grafanaService,
+} from '../grafana/listen.ts';
 import { lokiPort, lokiService } from '../loki/listen.ts';
 import { promtailPort, promtailService } from '../promtail/listen.ts';
 import type { Settings } from '../settings.ts';
@@ -12,13 +17,18 @@ export const jobPasswordFile = (job: string): string => `scrape-${job}-password`
 export function stackJobs({ loki, promtail, grafana }: Settings, secretsFolder: string): ScrapeJob[] {
   return [
     ...(loki.enabled ? [{ name: lokiService, targets: [`${lokiService}:${String(lokiPort)}`] }] : []),
-    ...(promtail.enabled ? [{ name: promtailService, targets: [`${promtailService}:${String(promtailPort)}`] }] : []),
+    ...(promtail.enabled
+      ? [{ name: promtailService, targets: [`${promtailService}:${String(promtailPort)}`] }]
+      : []),
     ...(grafana.enabled
       ? [
           {
             name: grafanaService,
             targets: [`${grafanaService}:${String(grafanaPort)}`],
-            basicAuth: { username: grafanaMetricsUser, passwordFile: `${secretsFolder}/${grafanaMetricsPasswordFile}` },
+            basicAuth: {
+              username: grafanaMetricsUser,
+              passwordFile: `${secretsFolder}/${grafanaMetricsPasswordFile}`,
+            },
           },
         ]
       : []),

@@ -53,10 +53,17 @@ function promtailYaml(config: PromtailConfig, revision: string) {
     ],
     scrape_configs: sources(config).map((source, index, all) => ({
       job_name: source.name,
-      docker_sd_configs: [{ host: config.docker, refresh_interval: goDuration(config.refresh), ...source.filter }],
+      docker_sd_configs: [
+        { host: config.docker, refresh_interval: goDuration(config.refresh), ...source.filter },
+      ],
       relabel_configs: [
         // Promtail's `keep` and `drop` empty the labels of a line but send it; so lines are marked here and dropped below.
-        { source_labels: [containerLabel('dev.taffrail.job')], regex: '.+', target_label: dropLabel, replacement: 'yes' },
+        {
+          source_labels: [containerLabel('dev.taffrail.job')],
+          regex: '.+',
+          target_label: dropLabel,
+          replacement: 'yes',
+        },
         ...all.slice(0, index).map((earlier) => ({
           source_labels: [earlier.label],
           regex: exactly(earlier.value),

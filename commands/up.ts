@@ -15,6 +15,7 @@ import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
 import { refuseForeign, repair } from './lib/repair.ts';
 import { run, Sentence } from './lib/sentence.ts';
 import { settingsOf } from './lib/stackSettings.ts';
+import { withOwnWords } from './lib/unhealthy.ts';
 
 await run(async () => {
   const { stack: name } = readArguments('up', 'Brings a stack up; `local` when none is named.');
@@ -67,7 +68,7 @@ async function up(name: string, progress: Progress): Promise<void> {
     const changed = await operate(
       stack,
       progress,
-      { verb: 'reading the program', again, before: state },
+      { verb: 'reading the program', again, before: state, enrich: withOwnWords(engine, name) },
       async (options) => {
         ({ outputs } = await stack.up({ ...options, replace }));
       },

@@ -44,17 +44,25 @@ interface Operation {
   color: 'never';
 }
 
+interface OperationArgs {
+  /** What is done, for the progress. */
+  verb: string;
+  /** The command that goes on after an interruption. */
+  again: string;
+  before: Deployment;
+  /** Adds what the engine knows of a failure. */
+  enrich?: (failures: Failure[]) => Promise<Failure[]>;
+}
+
 /**
  * Runs one operation of the Automation API, shows it, and throws a Sentence when it fails or is interrupted.
  *
- * @param verb what is done, for the progress
- * @param again the command that goes on after an interruption
  * @returns how many resources changed
  */
 export async function operate(
   stack: Stack,
   progress: Progress,
-  { verb, again, before }: { verb: string; again: string; before: Deployment },
+  { verb, again, before, enrich }: OperationArgs,
   operation: (options: Operation) => Promise<unknown>,
 ): Promise<number> {
   const watcher = watch(progress, verb, resources(before).length);
@@ -80,7 +88,8 @@ export async function operate(
   } catch (error) {
     progress.end(undefined, true);
     if (told.interrupted) throw new Sentence(`Stopped. \`${again}\` goes on from here.`, 130);
-    throw asSentence(error, stack.name, watcher.failures());
+    const failures = watcher.failures();
+    throw asSentence(error, stack.name, enrich ? await enrich(failures) : failures);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
   }

@@ -87,6 +87,7 @@ async function down(name: string, progress: Progress): Promise<void> {
         removed.push(`${count} resources`);
       }
       await stack.workspace.removeStack(name, { preserveConfig: true });
+      if (isOwnBackend()) forget(name);
     }
     progress.step('leftovers');
     removed.push(
@@ -179,6 +180,16 @@ async function stopRig(engine: Engine, progress: Progress): Promise<void> {
   progress.now("stopping the rig's engine");
   const rig = await import('../test/rig/index.ts');
   await rig.stopRig();
+}
+
+/** Pulumi keeps backups and the history of a stack that it has removed. They hold its secrets. */
+function forget(name: string): void {
+  const folder = join(stateFolder, '.pulumi');
+  for (const kind of ['backups', 'history'])
+    rmSync(join(folder, kind, 'taffrail', name), { recursive: true, force: true });
+  for (const end of ['.json.bak', '.json.bak.attrs', '.json.attrs']) {
+    rmSync(join(folder, 'stacks', 'taffrail', `${name}${end}`), { force: true });
+  }
 }
 
 /** Other stacks whose state is in this checkout's folder. */

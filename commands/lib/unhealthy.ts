@@ -14,7 +14,7 @@ export function withOwnWords(engine: Engine, stack: string) {
         try {
           const { State } = await container.inspect();
           const log = await container.logs({ stdout: true, stderr: true, tail: lines });
-          const health = State.Health?.Log?.at(-1)?.Output.trim() ?? 'none';
+          const health = State.Health?.Log.at(-1)?.Output.trim() ?? 'nothing';
           return {
             ...failure,
             words: `${failure.words}\nIts healthcheck said: ${health}\nIts last lines:\n${plainLog(log).replaceAll(/^/gm, '  ')}`,

@@ -1,0 +1,124 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { docker } from './lib/engine.ts';
+import { until } from './lib/http.ts';
+import { a, b, ensureStacks, stacks } from './lib/stacks.ts';
+import { metrics, prometheus } from './lib/stores.ts';
+
+interface Target {
+  labels: Record<string, string>;
+  scrapeUrl: string;
+  health: string;
+  lastError: string;
+}
+interface Targets {
+  activeTargets: Target[];
+}
+
+/** `job url: error` of every target that is not up, once each has been scraped. */
+async function down(project: string): Promise<string[]> {
+  const { activeTargets } = await until(
+    () => prometheus<Targets>(project, 'targets', { state: 'active' }),
+    ({ activeTargets: all }) => all.every(({ health }) => health !== 'unknown'),
+    { seconds: 30 },
+  );
+  return activeTargets
+    .filter(({ health }) => health !== 'up')
+    .map(({ labels, scrapeUrl, lastError }) => `${labels['job'] ?? ''} ${scrapeUrl}: ${lastError}`);
+}
+const jobs = async (project: string): Promise<string[]> =>
+  [...new Set((await metrics(project, 'up')).map(({ metric }) => metric['job'] ?? ''))].sort();
+
+beforeAll(async () => {
+  await ensureStacks();
+});
+
+describe('metrics', () => {
+  it('A1 A2: every target of both stacks is up', async () => {
+    for (const { project } of stacks)
+      expect(
+        await until(
+          () => down(project),
+          (list) => list.length === 0,
+        ),
+      ).toEqual([]);
+  });
+
+  it('A1 S1: each part is scraped, and what is switched off is not', async () => {
+    const [ofA, ofB] = [await jobs(a.project), await jobs(b.project)];
+    expect(ofA).toEqual(
+      expect.arrayContaining([
+        'bot',
+        'cadvisor',
+        'grafana',
+        'node',
+        'postgres',
+        'prometheus',
+        'protected',
+        'redis',
+      ]),
+    );
+    expect(ofB).not.toContain('cadvisor');
+    expect(ofB).not.toContain('redis');
+    expect(ofB).not.toContain('bot');
+  });
+
+  it('A6: the bot’s five metrics arrive with the labels of the contract', async () => {
+    const labels: Record<string, string[]> = {
+      bot_messages_total: ['chat_type', 'handler'],
+      bot_tokens_total: ['type', 'model'],
+      bot_response_seconds_bucket: ['handler', 'le'],
+      bot_active_users: [],
+      bot_balance_total_usd: [],
+    };
+    for (const [name, wanted] of Object.entries(labels)) {
+      const found = await metrics(a.project, `${name}{job="bot"}`);
+      expect(found.length, name).toBeGreaterThan(0);
+      const own = Object.keys(found[0]?.metric ?? {}).filter(
+        (label) => !/^(__name__|job|instance|host|service)$/.test(label),
+      );
+      expect(own.sort()).toEqual([...wanted].sort());
+    }
+  });
+
+  it('3.20: cAdvisor’s series carry the container’s name and compose labels', async () => {
+    const series = await until(
+      () =>
+        metrics(
+          a.project,
+          `container_memory_working_set_bytes{name="${a.project}-prometheus",container_label_com_docker_compose_project="${a.project}",container_label_com_docker_compose_service="prometheus"}`,
+        ),
+      (found) => found.length > 0,
+    );
+    expect(series).toHaveLength(1);
+    expect(await metrics(a.project, 'container_memory_working_set_bytes{name=""}')).toEqual([]);
+  });
+
+  it('3.20: the databases answer their exporters, which are not superusers', async () => {
+    expect((await metrics(a.project, 'pg_up')).map(({ value }) => value[1])).toEqual(['1']);
+    expect((await metrics(a.project, 'redis_up')).map(({ value }) => value[1])).toEqual(['1']);
+    expect((await metrics(b.project, 'pg_up')).map(({ value }) => value[1])).toEqual(['1']);
+  });
+
+  it('A1: a target whose program stops is seen as down', async () => {
+    // The control: what finds every target up must be able to find one down.
+    const exporter = docker.getContainer(`${b.project}-postgres-exporter`);
+    await exporter.pause();
+    try {
+      const seen = await until(
+        () => down(b.project),
+        (list) => list.length > 0,
+        { seconds: 30 },
+      );
+      expect(seen).toEqual([expect.stringMatching(/^postgres /)]);
+    } finally {
+      await exporter.unpause();
+    }
+    expect(
+      await until(
+        () => down(b.project),
+        (list) => list.length === 0,
+        { seconds: 30 },
+      ),
+    ).toEqual([]);
+  });
+});

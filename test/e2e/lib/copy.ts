@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { copy, outputs, place, root } from './place.ts';
+
+/** Copies what git knows or would add: a clean checkout, and a dirty one as it stands. */
+export async function copyCheckout(): Promise<void> {
+  rmSync(copy, { recursive: true, force: true });
+  rmSync(outputs, { recursive: true, force: true });
+  mkdirSync(outputs, { recursive: true });
+  const { stdout } = await execa('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+  });
+  for (const file of new Set(stdout.split('\0').filter(Boolean))) {
+    if (!existsSync(join(root, file))) continue;
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    cpSync(join(root, file), join(copy, file), { force: true, verbatimSymlinks: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const kept = join(copy, '.taffrail');
+  mkdirSync(join(kept, 'state'), { recursive: true, mode: 0o700 });
+  writeFileSync(join(kept, 'passphrase'), `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+}
+
+export const passphraseFile = join(copy, '.taffrail', 'passphrase');
+export const stateFolder = join(copy, '.taffrail', 'state');
+
+/** What `pulumi` and the commands of the copy get: the rig or the machine's own, with the copy's state. */
+export function variables(base: Record<string, string>): Record<string, string> {
+  return {
+    PULUMI_HOME: join(root, '.taffrail', 'pulumi'),
+    ...base,
+    PULUMI_BACKEND_URL: `file://${stateFolder}`,
+    PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // Shows the CLI's flag --event-log, as the Automation API does.
+    PULUMI_DEBUG_COMMANDS: 'true',
+    TAFFRAIL_E2E: place,
+  };
+}

@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout under test. */
+export const root = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+/** What the end-to-end test keeps. */
+export const place = join(root, '.taffrail', 'e2e');
+/**
+ * A copy of the checkout, in which everything runs: its state, passphrase and settings files are its own, so that a
+ * person's stacks in the checkout itself are neither seen nor touched.
+ */
+export const copy = join(place, 'checkout');
+/** What every run of the CLI and of the commands printed; searched for secrets. */
+export const outputs = join(place, 'outputs');
+export const results = join(root, '.taffrail', 'results', 'e2e.json');
+/** The label of containers, networks and images that the test itself makes. */
+export const ownLabel = 'dev.taffrail.e2e';
+export const stackNames = ['e2e-a', 'e2e-b'] as const;
+export type StackName = (typeof stackNames)[number];

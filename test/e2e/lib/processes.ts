@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { copy } from './place.ts';
+
+/** Processes that run in the copy of the checkout: the CLI, its plugins, the commands. Each as number and command line. */
+export function ownProcesses(): { pid: number; command: string }[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    const pid = Number(entry);
+    if (!(pid > 0) || pid === process.pid) return [];
+    try {
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      const folder = readlinkSync(`/proc/${entry}/cwd`);
+      return folder === copy || folder.startsWith(`${copy}/`) || command.includes(copy)
+        ? [{ pid, command }]
+        : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Ends what a stopped test left at work, so that nothing is made while the rest is removed. */
+export async function endOwnProcesses(): Promise<void> {
+  for (const [signal, seconds] of [
+    ['SIGTERM', 5],
+    ['SIGKILL', 5],
+  ] as const) {
+    for (const { pid } of ownProcesses()) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    for (let left = seconds * 10; left > 0 && ownProcesses().length > 0; left--) await sleep(100);
+    if (ownProcesses().length === 0) return;
+  }
+}

@@ -4,7 +4,16 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['node_modules', '.taffrail', 'test/rig/go', 'test/**/golden', 'commands/nodeVersion.cjs'] },
+  {
+    ignores: [
+      'node_modules',
+      '.taffrail',
+      'test/rig/go',
+      'test/**/golden',
+      'commands/nodeVersion.cjs',
+      'eslint.config.js',
+    ],
+  },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

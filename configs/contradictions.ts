@@ -58,12 +58,18 @@ export function contradictions(settings: Parsed, written: Written, wrong: Readon
 
 /** What is allowed, but should be known. */
 export function warnings(settings: Parsed): string[] {
-  return web(settings)
+  const open = settings.networks.filter(({ attach }) => settings.loki.enabled && attach.includes('loki'));
+  const joined = open.map(
+    ({ name }) =>
+      `loki joins ${name}: it asks for no password, so everybody there reads and writes every line.`,
+  );
+  const clear = web(settings)
     .filter(([, program]) => isPublic(program.address))
     .map(
       ([key, { address, port }]) =>
         `${key} is published on ${address}:${String(port)} without TLS: passwords cross the network in clear text.`,
     );
+  return [...joined, ...clear];
 }
 
 function web(settings: Parsed) {

@@ -68,11 +68,15 @@ export function appMistakes(settings: Parsed, { stack }: { stack: string }): Mis
     }
     app.mounts.forEach(({ source, target }, index) => {
       const at = [...path, 'mounts', index];
-      if (/\/docker\.sock$|^\/(var\/)?run\/?$|^\/$/.test(source)) {
+      if (
+        /\/(docker|containerd)\.sock$|^\/((var\/)?run(\/(docker|containerd|taffrail-rig)?)?|var(\/lib(\/(docker|containerd))?)?)?\/?$/.test(
+          source,
+        )
+      ) {
         mistake(
           [...at, 'source'],
           source,
-          'a folder without the Docker socket: who has the socket has the host',
+          'a folder without the sockets and the data of the engine: who has them has the host',
           remove(at),
         );
       }

@@ -40,7 +40,7 @@ defaults
 
 frontend docker
     bind *:${String(socketProxyPort)}
-    acl reads method GET HEAD
+    acl reads method GET
     acl allowed path_reg ^(/v1\\.[0-9]+)?/(${allowed.join('|')})$
 ${containerd ? staticInfo : ''}    http-request deny deny_status 403 unless reads allowed
     # A hijacked connection would carry anything past the filter.

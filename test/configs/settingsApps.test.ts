@@ -130,7 +130,7 @@ const rows: BadSetting[] = [
       {
         path: 'apps.bot.mounts[0].source',
         given: '/var/run/docker.sock',
-        wanted: 'a folder without the Docker socket: who has the socket has the host',
+        wanted: 'a folder without the sockets and the data of the engine: who has them has the host',
         type: "pulumi config rm --path 'taffrail:apps.bot.mounts[0]'",
       },
     ],

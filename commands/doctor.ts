@@ -21,13 +21,17 @@ await run(async () => {
   const settings = settingsOf(stack);
   const engine = await connect(settings.dockerHost ?? process.env['DOCKER_HOST'] ?? defaultAddress);
   try {
-    const findings = judge(await collectFacts(engine, settings, rig));
+    const facts = await collectFacts(engine, settings, rig);
+    const findings = judge(facts);
+    const flag = stack === 'local' ? '' : ` -- -s ${stack}`;
     const failing = findings.filter(({ level }) => level === 'fail').length;
     progress.end(undefined, failing > 0);
     console.log(`\n${findingLines(findings).join('\n')}\n`);
     console.log(
       failing === 0
-        ? `The stack ${stack} can come up here: npm run up`
+        ? facts.isUp
+          ? `The stack ${stack} is up already: npm run status${flag}`
+          : `The stack ${stack} can come up here: npm run up${flag}`
         : `${failing} of ${findings.length} checks failed.`,
     );
     if (failing > 0) process.exitCode = 1;

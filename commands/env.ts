@@ -6,14 +6,25 @@ import { missingFrom, prepare } from './lib/environment.ts';
 import { readArguments } from './lib/arguments.ts';
 import { showProgress } from './lib/progress.ts';
 import { run } from './lib/sentence.ts';
-import { exportLines } from './lib/shell.ts';
+import { exportLines, failingLine } from './lib/shell.ts';
 
 await run(async () => {
   readArguments('env', 'Prints what to eval, so that pulumi works in this shell:  eval "$(npm run -s env)"');
+  // `eval` sees what is printed and not the exit code: what is printed must fail in the shell as well.
+  try {
+    await printed();
+  } catch (error) {
+    console.log(failingLine);
+    throw error;
+  }
+});
+
+async function printed(): Promise<void> {
   const shellPath = process.env['PATH'] ?? '';
   const progress = showProgress();
   progress.step('tools');
   const { path, variables } = await prepare(progress.now);
   progress.end();
   console.log(exportLines(missingFrom(path, shellPath), variables));
-});
+  console.error('After a pulumi that was killed, `npm run up` removes the dead lock and mends what it left.');
+}

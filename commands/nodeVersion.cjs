@@ -9,5 +9,7 @@ if (given[0] < wanted[0] || (given[0] === wanted[0] && given[1] < wanted[1])) {
       process.versions.node +
       '. Type:  npm ci && eval "$(npm run -s env)"\n',
   );
+  // What `eval` is given must fail in the shell, too.
+  if (/env\.ts$/.test(process.argv[1] || '')) process.stdout.write('false\n');
   process.exit(1);
 }

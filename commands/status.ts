@@ -5,8 +5,9 @@ import { mustExist, readArguments } from './lib/arguments.ts';
 import { connect, defaultAddress } from './lib/engine.ts';
 import { prepare } from './lib/environment.ts';
 import { showProgress } from './lib/progress.ts';
-import { run } from './lib/sentence.ts';
-import { settingsOf } from './lib/stackSettings.ts';
+import { MistakesError } from '../configs/mistakes.ts';
+import { run, Sentence } from './lib/sentence.ts';
+import { hostNamed, publishedPorts, settingsOf } from './lib/stackSettings.ts';
 import { lookAtStack } from './lib/statusFacts.ts';
 import { statusLines } from './lib/statusLines.ts';
 
@@ -16,14 +17,26 @@ await run(async () => {
   const progress = showProgress();
   progress.step('status');
   await prepare(progress.now);
-  const settings = settingsOf(stack);
-  const engine = await connect(settings.dockerHost ?? process.env['DOCKER_HOST'] ?? defaultAddress);
+  const { host, published, mistakes } = read(stack);
+  const engine = await connect(host ?? process.env['DOCKER_HOST'] ?? defaultAddress);
   try {
-    const seen = await lookAtStack(engine, settings);
+    const seen = await lookAtStack(engine, stack, published);
     progress.end();
     console.log(`\n${statusLines(seen, Date.now()).join('\n')}`);
     if (seen.services.length === 0) process.exitCode = 1;
+    if (mistakes) throw mistakes;
   } finally {
     engine.close();
   }
 });
+
+/** What runs is shown whatever the settings file says now; its mistakes come after. */
+function read(stack: string) {
+  try {
+    const settings = settingsOf(stack);
+    return { host: settings.dockerHost, published: publishedPorts(settings) };
+  } catch (error) {
+    if (!(error instanceof MistakesError || error instanceof Sentence)) throw error;
+    return { host: hostNamed(stack), published: [], mistakes: error };
+  }
+}

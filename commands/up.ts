@@ -11,8 +11,9 @@ import { collectFacts } from './lib/facts.ts';
 import { findingLines, judge } from './lib/judge.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
+import { endOrphanedPlugins } from './lib/orphanedPlugins.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
-import { refuseForeign, repair } from './lib/repair.ts';
+import { refuseForeign, refuseMoved, refuseTaken, repair } from './lib/repair.ts';
 import { run, Sentence } from './lib/sentence.ts';
 import { settingsOf } from './lib/stackSettings.ts';
 import { withOwnWords } from './lib/unhealthy.ts';
@@ -34,12 +35,13 @@ async function up(name: string, progress: Progress): Promise<void> {
   progress.step('settings');
   settingsOf(name);
   progress.step('tools');
-  const { rig } = await prepare(progress.now);
+  const { rig, standIns } = await prepare(progress.now);
   const release = holdStack(name);
   // Only now: the rig may have set DOCKER_HOST.
   const settings = settingsOf(name);
   const engine = await connect(settings.dockerHost ?? process.env['DOCKER_HOST'] ?? defaultAddress);
   try {
+    if (rig) progress.line(rigWords(standIns));
     progress.step('host');
     await checkHost(engine, settings, rig, progress);
     await refuseForeign(engine, name);
@@ -49,9 +51,12 @@ async function up(name: string, progress: Progress): Promise<void> {
       for (const pid of breakDeadLocks(name))
         progress.line(`repair: removed the lock of process ${pid}, which is dead`);
     }
+    for (const pid of endOrphanedPlugins()) progress.line(`repair: ended the plugin ${pid} of a killed run`);
     const stack = await openStack(name, true);
     if (!stack) throw new Sentence(`The stack ${name} cannot be opened.`);
     const before = await exportState(stack);
+    await refuseMoved(engine, name, before);
+    await refuseTaken(engine, name, before);
     const { state, replace } = await repair(engine, stack, before, {
       mayRemove: isOwnBackend(),
       say: progress.line,
@@ -79,6 +84,14 @@ async function up(name: string, progress: Progress): Promise<void> {
     engine.close();
     release();
   }
+}
+
+function rigWords(standIns: readonly string[]): string {
+  const words =
+    standIns.length === 0
+      ? ''
+      : `, ${standIns.join(' and ')} ${standIns.length === 1 ? 'is a stand-in' : 'are stand-ins'}`;
+  return `The rig is used: Docker and the programs are built from their packages${words} (docs/rig.md).`;
 }
 
 async function checkHost(

@@ -1,15 +1,20 @@
+import { dirname } from 'node:path/posix';
 import * as pulumi from '@pulumi/pulumi';
 import { shownConnections } from '../configs/cloudbeaver/connections.ts';
 import { cloudBeaverAddress, cloudBeaverPort } from '../configs/cloudbeaver/listen.ts';
 import {
+  adminDigestFile,
   adminPasswordHole,
   cloudBeaverPaths,
   cloudBeaverUid,
+  connectionsFile,
+  connectionUrl,
   fillSecretFile,
+  loginDigest,
   renderCloudBeaver,
 } from '../configs/cloudbeaver/render.ts';
 import type { Settings } from '../configs/settings.ts';
-import type { Files } from '../configs/files.ts';
+import { type Files, revisionOf } from '../configs/files.ts';
 import { applyFiles, ConfigFiles } from './configFiles.ts';
 import { Credential, SecretFiles } from './credential.ts';
 import type { Host } from './host.ts';
@@ -56,12 +61,15 @@ export class CloudBeaver extends pulumi.ComponentResource {
       host,
       {
         owner: user,
-        files: Object.fromEntries(
-          rendered.secretFiles.map((file) => [
-            file.name,
-            known.apply((values) => fillSecretFile(file, values)),
-          ]),
-        ),
+        files: {
+          [adminDigestFile]: this.adminPassword.apply(loginDigest),
+          ...Object.fromEntries(
+            rendered.secretFiles.map((file) => [
+              file.name,
+              known.apply((values) => fillSecretFile(file, values)),
+            ]),
+          ),
+        },
       },
       { parent: this },
     );
@@ -73,6 +81,8 @@ export class CloudBeaver extends pulumi.ComponentResource {
       { parent: this },
     );
     const workspace = volume(`${name}-workspace`, host, this, true);
+    // What lets the next password in: CloudBeaver asks for the one in force.
+    const inForce = { volume: volume(`${name}-admin`, host, this), path: '/admin' };
     const owned = new Job(
       `${name}-workspace-owner`,
       host,
@@ -80,8 +90,13 @@ export class CloudBeaver extends pulumi.ComponentResource {
         image: pinnedImage(host, 'tools'),
         user: '0:0',
         // Not empty, or the engine would lay the image's folder and its owner over it at the first mount.
-        command: ['sh', '-c', `touch /workspace/.taffrail && chown ${user} /workspace`],
-        mounts: [{ volume: workspace, path: '/workspace' }],
+        command: [
+          'sh',
+          '-c',
+          // Back to root first: who may change an owner may not change another's mode.
+          `touch /workspace/.taffrail && chown 0:0 /admin && chmod 0700 /admin && chown ${user} /workspace /admin`,
+        ],
+        mounts: [{ volume: workspace, path: '/workspace' }, inForce],
         capabilities: {
           add: ['CAP_CHOWN'],
           reason: 'the image leaves the folder to root, who may not run it here',
@@ -89,6 +104,26 @@ export class CloudBeaver extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    const connected = `/workspace/${connectionsFile}`;
+    // Before a start, and harmless while it runs: it reads the file at its start only.
+    const connections = new Job(
+      `${name}-connections`,
+      host,
+      {
+        image: pinnedImage(host, 'tools'),
+        user,
+        command: [
+          'sh',
+          '-c',
+          `umask 027 && mkdir -p ${dirname(connected)} && cp /staging/connections ${connected}.new && mv -f ${connected}.new ${connected}`,
+        ],
+        files: { '/staging/connections': rendered.connections },
+        mounts: [{ volume: workspace, path: '/workspace' }],
+        after: [owned.done],
+      },
+      { parent: this },
+    );
+    const revision = revisionOf({ ...rendered.files, [connectionsFile]: rendered.connections });
     const health = `http://127.0.0.1:${String(cloudBeaverPort)}${rendered.healthPath}`;
     const service = new Service(
       name,
@@ -117,11 +152,11 @@ export class CloudBeaver extends pulumi.ComponentResource {
         healthcheck: ['curl', '-fsS', '-o', '/dev/null', health],
         stopGrace: 20,
         // Its files are read at the start only.
-        revision: configFiles.revision,
+        revision,
         after: [
           configFiles.delivered,
           secretFiles.delivered,
-          owned.done,
+          connections.done,
           ...(postgres ? [postgres.ready] : []),
         ],
       },
@@ -130,9 +165,21 @@ export class CloudBeaver extends pulumi.ComponentResource {
     this.ready = applyFiles(service, host, {
       name: `${name}-restart`,
       script: 'cloudbeaver/apply.sh',
-      arguments: [String(cloudBeaverPort), rendered.healthPath, settings.serverName],
+      arguments: [
+        String(cloudBeaverPort),
+        rendered.healthPath,
+        settings.serverName,
+        settings.adminName,
+        settings.adminPassword ?? 'cloudbeaverAdminPassword',
+        ...shown.flatMap((connection) => [connection.id, connectionUrl(connection)]),
+      ],
       user,
-      after: [service.container],
+      mounts: [secretFiles.mount, inForce],
+      triggers: {
+        'dev.taffrail.secrets': secretFiles.delivered.id,
+        'dev.taffrail.revision': revision,
+      },
+      after: [service.container, secretFiles.delivered],
       parent: this,
     });
     this.registerOutputs({});

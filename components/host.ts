@@ -1,5 +1,6 @@
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
+import { RandomId } from '@pulumi/random';
 import type { Mirror } from '../configs/images.ts';
 
 /** Where a stack runs, and under which name: what every maker of containers needs to know. */
@@ -14,11 +15,13 @@ export interface Host {
   /** The socket of the engine on its own host. */
   readonly dockerSocket: string;
   readonly provider: docker.Provider;
+  /** Which state made it: two checkouts with a stack of one name do not take each other's things for their own. */
+  readonly owner: pulumi.Output<string>;
   /** Images in use, by resource name: one resource each. */
   readonly images: Map<string, pulumi.Output<string>>;
 }
 
-export interface HostArgs extends Omit<Host, 'provider' | 'registryMirror' | 'images'> {
+export interface HostArgs extends Omit<Host, 'provider' | 'registryMirror' | 'images' | 'owner'> {
   registryMirror?: Mirror | undefined;
   /** `ssh://…` or `unix://…`; default: DOCKER_HOST, or this machine's engine. */
   dockerHost?: string | undefined;
@@ -33,6 +36,7 @@ export function dockerHost(args: HostArgs): Host {
     registryMirror,
     dockerSocket,
     images: new Map(),
+    owner: new RandomId('owner', { byteLength: 8 }).hex,
     provider: new docker.Provider('host', address === undefined ? {} : { host: address }),
   };
 }

@@ -203,19 +203,19 @@ export class Job extends pulumi.ComponentResource {
       .all([container.exitCode, container.containerLogs, container.urn])
       .apply(([exitCode, logs, urn]) => {
         // None at all, whatever the type says: its create failed before it started.
-        if (exitCode !== 0) throw failure(name, (logs as string | null) ?? 'It could not be started.', urn);
+        if (exitCode !== 0) throw failure(name, logs, urn);
         return container;
       });
     this.registerOutputs({});
   }
 }
 
-function failure(name: string, logs: string, urn: string): Error {
+function failure(name: string, logs: string | null | undefined, urn: string): Error {
   const error = new pulumi.RunError(
     [
       `${name} failed, and what runs was left as it is. Its words:`,
       '',
-      ...logs
+      ...(logs ?? 'It could not be started.')
         .trim()
         .split('\n')
         .map((line) => `  ${line}`),
@@ -347,6 +347,7 @@ export function composeLabels(host: Host, more: Record<string, pulumi.Input<stri
   return Object.entries({
     'com.docker.compose.project': host.project,
     'dev.taffrail.stack': host.stack,
+    'dev.taffrail.owner': host.owner,
     ...more,
   }).map(([label, value]) => ({ label, value }));
 }

@@ -11,6 +11,7 @@ export const label = {
   service: 'com.docker.compose.service',
   stack: 'dev.taffrail.stack',
   job: 'dev.taffrail.job',
+  owner: 'dev.taffrail.owner',
 } as const;
 
 export interface Engine {
@@ -115,7 +116,9 @@ export async function labelled(engine: Engine, stack: string) {
     engine.docker.listNetworks({ filters }),
     engine.docker.listVolumes({ filters: JSON.stringify(filters) }),
   ]);
-  return { containers, networks, volumes: volumes.Volumes };
+  // The engine says null for none, whatever the type says.
+  const found = volumes.Volumes as typeof volumes.Volumes | null;
+  return { containers, networks, volumes: found ?? [] };
 }
 
 /** A container's name without the engine's slash. */

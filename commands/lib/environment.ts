@@ -13,7 +13,12 @@ export interface Environment {
   variables: Record<string, string>;
   /** Whether the rig's engine is used. */
   rig: boolean;
+  /** Programs of the stack that the rig only stands in for, as people call them. */
+  standIns: string[];
 }
+
+/** What may be a stand-in and is seen by people. */
+const titles: Readonly<Record<string, string>> = { grafana: 'Grafana', cloudbeaver: 'CloudBeaver' };
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -51,7 +56,10 @@ export async function prepare(progress: (words: string) => void): Promise<Enviro
       adopt([folder], {});
     }
   }
-  return { path, variables, rig: made !== undefined };
+  const standIns = (made?.parts ?? [])
+    .filter(({ kind, name }) => kind === 'stand-in' && Object.hasOwn(titles, name))
+    .map(({ name }) => titles[name] ?? name);
+  return { path, variables, rig: made !== undefined, standIns };
 }
 
 /** What the rig makes, where the official things cannot be had; else undefined. */

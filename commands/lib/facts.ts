@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -31,6 +31,10 @@ export interface Facts {
   names: { name: string; error?: string | undefined }[];
   /** The file system of the engine's folder, in bytes; only with an engine on this machine. */
   disk?: { path: string; free: number; total: number } | undefined;
+  /** Whether mounts made later reach containers; only with an engine on this machine. */
+  rootShared?: boolean | undefined;
+  /** Whether containers of the stack run here. */
+  isUp?: boolean | undefined;
   /** The sum of the memory limits, in bytes. */
   wantedMemory: number;
 }
@@ -81,7 +85,11 @@ export async function collectFacts(engine: Engine, settings: Settings, rig: bool
       engine.socket === undefined ? [] : namesOf(engine, settings),
       local ? diskFacts(info.DockerRootDir) : undefined,
     ]);
-    Object.assign(facts, { networks, names, disk });
+    const isUp = containers.some(
+      ({ Labels, State }) => Labels[label.stack] === settings.stack && State === 'running',
+    );
+    Object.assign(facts, { networks, names, disk, isUp });
+    if (local && settings.nodeExporter.enabled) facts.rootShared = rootShared();
     facts.ports = await Promise.all(
       facts.ports.map((port) => withHolder(port, containers, settings.project, local)),
     );
@@ -136,6 +144,19 @@ function socketFacts(path: string) {
     // Said by `writable`.
   }
   return { path, exists, writable, user: userInfo().username };
+}
+
+/** Whether the root file system is a shared mount; undefined where that cannot be seen. */
+export function rootShared(file = '/proc/self/mountinfo'): boolean | undefined {
+  try {
+    // proc(5): the fifth field is the mount point, the optional ones end with " - ".
+    const root = readFileSync(file, 'utf8')
+      .split('\n')
+      .findLast((line) => line.split(' ')[4] === '/');
+    return root === undefined ? undefined : / (?:shared|master):\d+ (?:.* )?- /.test(root);
+  } catch {
+    return undefined;
+  }
 }
 
 async function diskFacts(folder: string) {

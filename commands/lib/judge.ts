@@ -14,6 +14,7 @@ export interface Finding {
     | 'disk'
     | 'memory'
     | 'clock'
+    | 'mounts'
     | 'kind';
   /** `fail`: nothing will work. `warn`: works, but. `ok` and `note` are for the table. */
   level: 'ok' | 'note' | 'warn' | 'fail';
@@ -45,6 +46,7 @@ export function judge(facts: Facts): Finding[] {
     disk(facts),
     memory(facts, engine),
     clock(engine),
+    mounts(facts),
   ].filter((finding) => finding !== undefined);
 }
 
@@ -246,6 +248,17 @@ function clock(engine: EngineFacts): Finding {
     level: skew > 120 ? 'fail' : 'warn',
     words: `The engine's clock is ${skew.toFixed(0)} s ${engine.clockSkew > 0 ? 'ahead of' : 'behind'} this machine's: log lines and samples would carry wrong times.`,
     type: 'sudo timedatectl set-ntp true   # on the one that is wrong',
+  };
+}
+
+function mounts({ rootShared }: Facts): Finding | undefined {
+  if (rootShared !== false) return undefined;
+  return {
+    check: 'mounts',
+    level: 'warn',
+    words:
+      "The root file system of this machine is not a shared mount: the engine may refuse node_exporter's mount of it.",
+    type: 'sudo mount --make-rshared /',
   };
 }
 

@@ -22,7 +22,7 @@ export function endOrphanedPlugins(folder = root, processes = '/proc'): number[]
 
 /** The plugins of this checkout that nobody uses any more. */
 export function orphanedPlugins(folder: string, processes: string): number[] {
-  let entries: string[] = [];
+  let entries: string[];
   try {
     entries = readdirSync(processes);
   } catch {

@@ -1,12 +1,22 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js';
 import { type Engine, label, labelled, nameOf, projectContainers } from './engine.ts';
+import { apart, takenWords, thingsOf } from './owner.ts';
 import { Sentence } from './sentence.ts';
-import { type Deployment, failedJobs, known, nameOfUrn, pendingOperations, resources } from './state.ts';
+import {
+  type Deployment,
+  failedJobs,
+  hostOf,
+  known,
+  nameOfUrn,
+  ownerOf,
+  pendingOperations,
+  resources,
+} from './state.ts';
 
 /** What the engine has of a stack, by identifier and name. */
 export interface Present {
-  containers: { id: string; name: string; running: boolean }[];
-  networks: { id: string; name: string; used: boolean }[];
+  containers: { id: string; name: string; running: boolean; owner?: string | undefined }[];
+  networks: { id: string; name: string; used: boolean; owner?: string | undefined }[];
   volumes: string[];
   /** Every network and container of the engine, by identifier: also those that lost their labels. */
   allNetworks: ReadonlySet<string>;
@@ -15,7 +25,7 @@ export interface Present {
 
 /** What is to be done before `up`. */
 export interface Repair {
-  /** Labelled as this stack's, and in no state. */
+  /** Made by this state, as their label says, and no longer in it. */
   orphanContainers: { id: string; name: string }[];
   orphanNetworks: { id: string; name: string }[];
   /** Why the state must be compared with the engine; empty when it need not. */
@@ -27,8 +37,10 @@ export interface Repair {
 /** Compares a state with an engine. Pure. Volumes are never orphans. */
 export function planRepair(state: Deployment, present: Present): Repair {
   const { containers, networks, volumes, services } = known(state);
-  const orphanContainers = present.containers.filter(({ id }) => !containers.includes(id));
-  const orphanNetworks = present.networks.filter(({ id }) => !networks.includes(id));
+  const owner = ownerOf(state);
+  const own = (by: string | undefined) => owner !== undefined && by === owner;
+  const orphanContainers = present.containers.filter((one) => own(one.owner) && !containers.includes(one.id));
+  const orphanNetworks = present.networks.filter((one) => own(one.owner) && !networks.includes(one.id));
   const running = new Set(present.containers.filter((container) => container.running).map(({ id }) => id));
   const nameOfId = new Map(resources(state).flatMap(({ id, urn }) => (id ? [[id, nameOfUrn(urn)]] : [])));
   const words = (ids: string[], what: string) => ids.map((id) => `${nameOfId.get(id) ?? id} ${what}`);
@@ -56,11 +68,12 @@ export async function look(engine: Engine, stack: string): Promise<Present> {
     engine.docker.listVolumes(),
   ]);
   const inspected = await Promise.all(
-    networks.map(async ({ Id, Name }) => {
+    networks.map(async ({ Id, Name, Labels }) => {
       const detail = (await engine.docker.getNetwork(Id).inspect()) as {
         Containers?: Record<string, unknown>;
       };
-      return { id: Id, name: Name, used: Object.keys(detail.Containers ?? {}).length > 0 };
+      const used = Object.keys(detail.Containers ?? {}).length > 0;
+      return { id: Id, name: Name, used, owner: (Labels as Record<string, string> | null)?.[label.owner] };
     }),
   );
   return {
@@ -68,9 +81,10 @@ export async function look(engine: Engine, stack: string): Promise<Present> {
       id: container.Id,
       name: nameOf(container),
       running: container.State === 'running' || container.State === 'restarting',
+      owner: container.Labels[label.owner],
     })),
     networks: inspected,
-    volumes: volumes.Volumes.map(({ Name }) => Name),
+    volumes: ((volumes.Volumes as typeof volumes.Volumes | null) ?? []).map(({ Name }) => Name),
     allNetworks: new Set(allNetworks.map(({ Id }) => Id)),
     allContainers: new Set(allContainers.map(({ Id }) => Id)),
   };
@@ -87,6 +101,40 @@ export async function refuseForeign(engine: Engine, stack: string): Promise<void
       `Remove it (docker compose -p taffrail-${stack} down), or give this stack another name.`,
   );
 }
+
+/** Stops when another checkout's state, or one that is lost, made what has this stack's label. */
+export async function refuseTaken(engine: Engine, stack: string, state: Deployment): Promise<void> {
+  const words = takenWords(stack, engine.address, apart(await thingsOf(engine, stack), state));
+  if (words !== undefined) throw new Sentence(words);
+}
+
+/** Stops when the state's containers are on another engine than the settings name now. */
+export async function refuseMoved(engine: Engine, stack: string, state: Deployment): Promise<void> {
+  const from = hostOf(state);
+  if (from === undefined || sameHost(from, engine.address)) return;
+  const { containers, networks } = known(state);
+  const [here, wired] = await Promise.all([
+    engine.docker.listContainers({ all: true }),
+    engine.docker.listNetworks(),
+  ]);
+  // An engine may have got a new name: what counts is where the things are.
+  if ([...here, ...wired].some(({ Id }) => containers.includes(Id) || networks.includes(Id))) return;
+  throw new Sentence(movedWords(stack, from, engine.address));
+}
+
+export function movedWords(stack: string, from: string, to: string): string {
+  const flag = stack === 'local' ? '' : ` -- -s ${stack}`;
+  return (
+    `Nothing was changed: the stack ${stack} lives on ${from}, and is now to go to ${to}.\n` +
+    `Stay there:  pulumi config set -s ${stack} taffrail:dockerHost ${from}     (or set DOCKER_HOST back)\n` +
+    `Move, and lose its logs and metrics:  npm run down${flag}   # then npm run up${flag}`
+  );
+}
+
+/** Whether two addresses name one engine: `/var/run` is `/run`, and a slash at the end says nothing. */
+export const sameHost = (one: string, other: string): boolean => plain(one) === plain(other);
+const plain = (address: string): string =>
+  address.replace(/\/+$/, '').replace(/^unix:\/+var\/run\//, 'unix:///run/');
 
 /**
  * Puts right what a killed run left, and says each thing. Volumes are never touched.

@@ -11,3 +11,7 @@ export function exportLines(path: readonly string[], variables: Readonly<Record<
   if (path.length > 0) lines.unshift(`export PATH=${quoted(path.join(':'))}:"$PATH"`);
   return lines.join('\n');
 }
+
+/** What a shell is given in place of those lines when they cannot be made. */
+export const failingLine =
+  "echo 'pulumi does not work in this shell: npm run env failed, and said why above.' >&2; false";

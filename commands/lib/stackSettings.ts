@@ -74,8 +74,37 @@ export interface PublishedPort {
 /** Everything in the settings that has an address and a port on the host, and is on. */
 export function publishedPorts(settings: Settings): PublishedPort[] {
   return Object.entries(settings).flatMap(([name, value]: [string, unknown]) => {
-    if (typeof value !== 'object' || value === null || !('address' in value) || !('port' in value)) return [];
-    if ('enabled' in value && value.enabled === false) return [];
-    return { setting: `${name}.port`, address: String(value.address), port: Number(value.port) };
+    if (!isObject(value) || value['enabled'] === false) return [];
+    const { publish } = value;
+    return [
+      ...(isPublished(value) ? [{ setting: `${name}.port`, address: value.address, port: value.port }] : []),
+      ...(isPublished(publish)
+        ? [{ setting: `${name}.publish.port`, address: publish.address, port: publish.port }]
+        : []),
+    ];
   });
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+const isPublished = (value: unknown): value is { address: string; port: number } =>
+  isObject(value) && typeof value['address'] === 'string' && typeof value['port'] === 'number';
+
+/**
+ * The engine that a stack's file names, however many mistakes the file has: a stack must be looked at and removed
+ * where it is. Undefined when it names none. Throws a Sentence when it names one that cannot be read.
+ */
+export function hostNamed(stack: string, file = stackFile(stack)): string | undefined {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const found = /^\s*["']?taffrail:docker-?host["']?\s*:[ \t]*(.*)$/im.exec(text)?.[1];
+  const value = found
+    ?.replace(/\s+#.*$/, '')
+    .trim()
+    .replace(/^(["'])(.*)\1$/, '$2');
+  if (value === undefined || value === '') return undefined;
+  if (/^(?:ssh|unix):\/\/\S+$/.test(value) && URL.canParse(value)) return value;
+  throw new Sentence(
+    `Pulumi.${stack}.yaml names the engine "${value}", which cannot be reached by that name.\n` +
+      `Mend it:  pulumi config set -s ${stack} taffrail:dockerHost ssh://root@vps.example.com`,
+  );
 }

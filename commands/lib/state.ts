@@ -1,3 +1,5 @@
+import { defaultAddress } from './engine.ts';
+
 /** What this room reads of a state: `pulumi stack export`. */
 export interface Deployment {
   version: number;
@@ -49,6 +51,22 @@ export const pendingOperations = (state: Deployment): string[] =>
   (state.deployment.pending_operations ?? []).map(
     ({ resource, type }) => `${type} ${nameOfUrn(resource.urn)}`,
   );
+
+/** What the stack writes on all it makes, in hex; undefined before its first `up`. */
+export function ownerOf(state: Deployment): string | undefined {
+  const found = ofType(state, 'random:index/randomId:RandomId').find(({ urn }) => nameOfUrn(urn) === 'owner');
+  const hex = found?.outputs?.['hex'];
+  return typeof hex === 'string' ? hex : undefined;
+}
+
+/** The engine that the state's provider was given; undefined when it never had a resource on one. */
+export function hostOf(state: Deployment): string | undefined {
+  if (known(state).containers.length + known(state).networks.length + known(state).volumes.length === 0)
+    return undefined;
+  const provider = ofType(state, 'pulumi:providers:docker').find(({ urn }) => nameOfUrn(urn) === 'host');
+  const host = provider?.inputs?.['host'];
+  return typeof host === 'string' && host !== '' ? host : defaultAddress;
+}
 
 /** Everything in the state that deletion is refused for. */
 export const protectedResources = (state: Deployment): string[] =>

@@ -1,7 +1,6 @@
 import type Docker from 'dockerode';
-import type { Settings } from '../../configs/settings.ts';
 import { type Engine, label, labelled } from './engine.ts';
-import { publishedPorts } from './stackSettings.ts';
+import type { PublishedPort } from './stackSettings.ts';
 
 export interface ServiceStatus {
   name: string;
@@ -32,8 +31,12 @@ export interface StackStatus {
 }
 
 /** What runs of a stack, how healthy and how full. Changes nothing. */
-export async function lookAtStack(engine: Engine, settings: Settings): Promise<StackStatus> {
-  const { stack, project } = settings;
+export async function lookAtStack(
+  engine: Engine,
+  stack: string,
+  published: readonly PublishedPort[],
+): Promise<StackStatus> {
+  const project = `taffrail-${stack}`;
   const [{ containers, volumes }, version, usage] = await Promise.all([
     labelled(engine, stack),
     engine.docker.version(),
@@ -61,8 +64,8 @@ export async function lookAtStack(engine: Engine, settings: Settings): Promise<S
     volumes: volumes
       .map(({ Name }) => ({ name: short(Name), size: sizes.get(Name) }))
       .sort((a, b) => (b.size ?? 0) - (a.size ?? 0)),
-    addresses: publishedPorts(settings).map(({ setting, address, port }) => ({
-      name: setting.replace(/\.port$/, ''),
+    addresses: published.map(({ setting, address, port }) => ({
+      name: setting.replace(/(\.publish)?\.port$/, ''),
       address,
       port,
     })),

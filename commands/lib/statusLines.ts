@@ -12,7 +12,7 @@ export function statusLines(seen: StackStatus, now: number): string[] {
     stateOf(service),
     age(now - Date.parse(service.since)),
     memoryOf(service),
-    service.restarts === 0 ? '' : String(service.restarts),
+    String(service.restarts),
   ]);
   return [
     head,

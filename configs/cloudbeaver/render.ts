@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { jsonFile, type Files, type SecretFile } from '../files.ts';
 
 // Sources: the wiki of dbeaver/cloudbeaver (Server-Configuration, Initial-data-configuration,
@@ -11,6 +12,9 @@ import { jsonFile, type Files, type SecretFile } from '../files.ts';
 //   copied to the workspace, encrypted with a key that anybody can read in DBeaver's source. With the
 //   authentication model `postgres_pgpass` the driver reads a pgpass file at each connection: nothing is
 //   copied, and a changed password is a changed file.
+//
+// DBeaver reads every `data-sources*.json` of a project (its wiki, Admin-Manage-Connections). So the settings'
+// connections have a file of their own, which each `up` may replace, beside the one of those that people made.
 
 /** A Postgres that CloudBeaver shows. */
 export interface CloudBeaverConnection {
@@ -49,6 +53,8 @@ export interface CloudBeaverSecretFile extends SecretFile {
 export interface CloudBeaverRendered {
   /** Below `cloudBeaverPaths.home`. The whole of `conf/`: a volume there hides what the image has. */
   files: Files;
+  /** The connections of the settings. Written to `connectionsFile` of the workspace before each start. */
+  connections: string;
   /** Below `cloudBeaverPaths.secrets`, for the uid of CloudBeaver only, 0400. */
   secretFiles: readonly CloudBeaverSecretFile[];
   /** No secret in it. */
@@ -66,6 +72,9 @@ export const cloudBeaverPaths = {
   secrets: '/run/secrets',
 } as const;
 
+/** Below the workspace. */
+export const connectionsFile = 'GlobalConfiguration/.dbeaver/data-sources-taffrail.json';
+
 export const cloudBeaverUid = 8978;
 
 const teams = [
@@ -77,12 +86,14 @@ const teams = [
 export const reservedAdminNames: readonly string[] = teams.map((team) => team.subjectId);
 
 export const adminPasswordHole = 'adminPassword';
+/** What `apply.sh` logs in with. */
+export const adminDigestFile = 'admin-digest';
 const initialData = 'initial-data.conf';
 const pgpass = 'pgpass';
 
 /**
  * All that CloudBeaver is told, the same bytes for the same input.
- * `conf/initial-data-sources.conf` and the initial data count at the first start of a workspace only.
+ * The initial data counts at the first start of a workspace only.
  * Throws on an input that the settings should have refused: a reserved admin name, two connections with one id.
  */
 export function renderCloudBeaver(config: CloudBeaverConfig): CloudBeaverRendered {
@@ -91,9 +102,10 @@ export function renderCloudBeaver(config: CloudBeaverConfig): CloudBeaverRendere
   return {
     files: {
       'conf/cloudbeaver.conf': jsonFile(serverConfig(config, root)),
-      'conf/initial-data-sources.conf': jsonFile(dataSources(config.connections)),
+      'conf/initial-data-sources.conf': jsonFile(dataSources([])),
       'conf/logback.xml': logback,
     },
+    connections: jsonFile(dataSources(config.connections)),
     secretFiles: secretFiles(config),
     environment: {
       // The JVM takes a quarter of the container's memory otherwise.
@@ -116,6 +128,14 @@ export function fillSecretFile(
     return file.encode === 'json' ? JSON.stringify(value) : pgpassField(value, name);
   });
 }
+
+/** A password as CloudBeaver's clients send it: its MD5, in upper case. */
+export const loginDigest = (password: string): string =>
+  createHash('md5').update(password).digest('hex').toUpperCase();
+
+/** What a connection opens, as CloudBeaver shows it. */
+export const connectionUrl = ({ host, port, database }: CloudBeaverConnection): string =>
+  `jdbc:postgresql://${host}:${String(port)}/${database}`;
 
 function check(config: CloudBeaverConfig): void {
   if (reservedAdminNames.includes(config.adminName))
@@ -213,7 +233,7 @@ function dataSources(connections: readonly CloudBeaverConnection[]) {
             host: connection.host,
             port: String(connection.port),
             database: connection.database,
-            url: `jdbc:postgresql://${connection.host}:${String(connection.port)}/${connection.database}`,
+            url: connectionUrl(connection),
             configurationType: 'MANUAL',
             'auth-model': 'postgres_pgpass',
             user: connection.user,

@@ -6,7 +6,7 @@ export const cloudbeaverSettings = z.strictObject({
   ...published(8978),
   serverName: text('The name shown in the window.', 'Taffrail').default('Taffrail'),
   adminName: name(
-    'The name of the administrator. Not `admin`: CloudBeaver has a team of that name.',
+    'The name of the administrator, which counts at the first start only. Not `admin`: CloudBeaver has a team of that name.',
     'cbadmin',
   ).default('cbadmin'),
   adminPassword: secretName(

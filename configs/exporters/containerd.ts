@@ -14,8 +14,10 @@ frontend containerd
     # Its folder is mounted into two containers; nobody else can name it.
     bind unix@${filteredContainerd} mode 666 proto h2
     acl get path /containerd.services.containers.v1.Containers/Get
-    acl docker req.hdr(containerd-namespace) -m str moby
-    http-request deny deny_status 403 unless get docker
+    acl docker req.fhdr(containerd-namespace) -m str moby
+    # containerd takes the first of several; any of them would have passed.
+    acl once req.fhdr_cnt(containerd-namespace) eq 1
+    http-request deny deny_status 403 unless get docker once
     default_backend containerd
 
 backend containerd

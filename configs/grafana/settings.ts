@@ -58,7 +58,7 @@ export const grafanaSettings = z.strictObject({
     false,
   ),
   home: text('The uid of the dashboard shown first.', 'taffrail-home').optional(),
-  users: list(user, 'Further users.'),
+  users: list(user, 'Further users. One who is taken out here is deleted.'),
   oauth: oauth.optional().meta({ description: 'One OAuth provider.' }),
 });
 

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { EngineFacts, Facts } from '../../commands/lib/facts.ts';
+import { type EngineFacts, type Facts, rootShared } from '../../commands/lib/facts.ts';
 import { atLeast, findingLines, judge, size } from '../../commands/lib/judge.ts';
 
 const GiB = 2 ** 30;
@@ -148,6 +151,25 @@ describe('the doctor', () => {
       /prune/,
     ],
     [
+      'a root that is not shared',
+      { ...well, rootShared: false },
+      'warn',
+      /not a shared mount/,
+      /mount --make-rshared \//,
+    ],
+    [
+      'a port of Prometheus taken',
+      {
+        ...well,
+        ports: [
+          { setting: 'prometheus.publish.port', address: '10.0.0.1', port: 9090, holder: 'process 7 (x)' },
+        ],
+      },
+      'fail',
+      /port 9090 of 10\.0\.0\.1, wanted by prometheus\.publish\.port/,
+      /--path taffrail:prometheus\.publish\.port 9091/,
+    ],
+    [
       'too little memory',
       { ...well, wantedMemory: 5 * GiB },
       'warn',
@@ -173,6 +195,26 @@ describe('the doctor', () => {
     const names = [{ name: 'ghcr.io', error: 'ENOTFOUND' }];
     expect(bad({ ...well, names, rig: true })).toEqual([]);
     expect(bad({ ...withEngine({ proxied: true }), names })).toEqual([]);
+  });
+
+  it('sees whether mounts of the host propagate', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'taffrail-mounts-'));
+    const file = join(folder, 'mountinfo');
+    const of = (optional: string) => {
+      writeFileSync(
+        file,
+        `21 1 8:1 / / rw,relatime${optional} - ext4 /dev/sda1 rw\n22 21 0:5 / /proc rw shared:5 - proc proc rw\n`,
+      );
+      return rootShared(file);
+    };
+    expect([of(' shared:1'), of(' shared:2 master:1'), of(' master:3'), of('')]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(rootShared(join(folder, 'none'))).toBeUndefined();
+    rmSync(folder, { recursive: true });
   });
 
   it('compares versions by number', () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { planRepair, type Present } from '../../commands/lib/repair.ts';
+import type { Engine } from '../../commands/lib/engine.ts';
+import { movedWords, planRepair, type Present, refuseMoved, sameHost } from '../../commands/lib/repair.ts';
 import {
   type Deployment,
   failedJobs,
+  hostOf,
   imageNames,
   protectedResources,
   type StateResource,
@@ -31,14 +33,21 @@ const volume: StateResource = {
   ...other('docker:index/volume:Volume', 'loki-data', 'taffrail-local-loki-data'),
   protect: true,
 };
-const stateOf = (...resources: StateResource[]): Deployment => ({ version: 3, deployment: { resources } });
+const owner: StateResource = {
+  ...other('random:index/randomId:RandomId', 'owner', 'x'),
+  outputs: { hex: 'aa11' },
+};
+const stateOf = (...resources: StateResource[]): Deployment => ({
+  version: 3,
+  deployment: { resources: [owner, ...resources] },
+});
 const state = stateOf(network, volume, container('loki', 'c1'), job('loki-files', 'j1', 0));
 const present: Present = {
   containers: [
-    { id: 'c1', name: 'taffrail-local-loki', running: true },
-    { id: 'j1', name: 'taffrail-local-loki-files', running: false },
+    { id: 'c1', name: 'taffrail-local-loki', running: true, owner: 'aa11' },
+    { id: 'j1', name: 'taffrail-local-loki-files', running: false, owner: 'aa11' },
   ],
-  networks: [{ id: 'n1', name: 'taffrail-local-stores', used: true }],
+  networks: [{ id: 'n1', name: 'taffrail-local-stores', used: true, owner: 'aa11' }],
   volumes: ['taffrail-local-loki-data', 'somebody-elses'],
   allNetworks: new Set(['n1', 'bridge']),
   allContainers: new Set(['c1', 'j1', 'x']),
@@ -58,6 +67,20 @@ describe('the repair before `up` (A.5)', () => {
     expect(plan.orphanContainers.map(({ id }) => id)).toEqual(['c1', 'j1']);
     expect(plan.orphanNetworks.map(({ id }) => id)).toEqual(['n1']);
     expect(JSON.stringify(plan)).not.toContain('orphan"');
+  });
+
+  it('never removes what another state made, or nobody knows who', () => {
+    const others = (by: string | undefined): Present => ({
+      ...present,
+      containers: present.containers.map((one) => ({ ...one, owner: by })),
+      networks: present.networks.map((one) => ({ ...one, owner: by })),
+    });
+    for (const by of ['bb22', undefined]) {
+      const plan = planRepair(stateOf(volume), others(by));
+      expect([plan.orphanContainers, plan.orphanNetworks]).toEqual([[], []]);
+    }
+    const noOwner: Deployment = { version: 3, deployment: { resources: [volume] } };
+    expect(planRepair(noOwner, others(undefined)).orphanContainers).toEqual([]);
   });
 
   it('refreshes for pending operations, for what is gone, and for a service that does not run', () => {
@@ -97,6 +120,40 @@ describe('the repair before `up` (A.5)', () => {
     const empty: Deployment = { version: 3, deployment: {} };
     expect(planRepair(empty, { ...present, containers: [], networks: [] })).toEqual(nothing);
   });
+});
+
+it('tells where a stack lives, and when that is the same place by another name', () => {
+  const provider = {
+    ...other('pulumi:providers:docker', 'host', 'p'),
+    inputs: { host: 'ssh://root@vps' },
+  };
+  expect(hostOf(stateOf(provider))).toBeUndefined(); // nothing is there yet
+  expect(hostOf(stateOf(provider, network))).toBe('ssh://root@vps');
+  expect(hostOf(stateOf({ ...provider, inputs: {} }, network))).toBe('unix:///var/run/docker.sock');
+  expect(sameHost('unix:///var/run/docker.sock', 'unix:///run/docker.sock')).toBe(true);
+  expect(sameHost('ssh://root@vps/', 'ssh://root@vps')).toBe(true);
+  expect(sameHost('ssh://root@vps', 'ssh://root@other')).toBe(false);
+  expect(movedWords('prod', 'ssh://a', 'ssh://b')).toMatch(
+    /lives on ssh:\/\/a[^]*config set -s prod taffrail:dockerHost ssh:\/\/a[^]*npm run down -- -s prod/,
+  );
+});
+
+it('stops when the state lives on another engine, unless that is the same one by a new name', async () => {
+  const provider = { ...other('pulumi:providers:docker', 'host', 'p'), inputs: { host: 'ssh://old' } };
+  const moved = stateOf(provider, network, container('loki', 'c1'));
+  const engine = (address: string, containers: string[]) => {
+    const docker = {
+      listContainers: () => Promise.resolve(containers.map((Id) => ({ Id }))),
+      listNetworks: () => Promise.resolve([{ Id: 'bridge' }]),
+    };
+    return { docker, address, socket: undefined, close: () => undefined } as unknown as Engine;
+  };
+  await expect(refuseMoved(engine('ssh://new', ['x']), 'local', moved)).rejects.toThrow(
+    /lives on ssh:\/\/old/,
+  );
+  await refuseMoved(engine('ssh://new', ['c1']), 'local', moved);
+  await refuseMoved(engine('ssh://old', []), 'local', moved);
+  await refuseMoved(engine('ssh://new', []), 'local', stateOf(provider));
 });
 
 it('`down` knows what is protected and which images were pulled', () => {

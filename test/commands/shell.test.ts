@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { missingFrom, ownVariables } from '../../commands/lib/environment.ts';
-import { exportLines, quoted } from '../../commands/lib/shell.ts';
+import { exportLines, failingLine, quoted } from '../../commands/lib/shell.ts';
 
 /** What a POSIX shell makes of the lines. */
 const evaluated = (lines: string, name: string): string =>
@@ -23,6 +23,12 @@ describe('what `npm run -s env` prints (A.4)', () => {
   it('adds nothing to PATH a second time', () => {
     expect(missingFrom(['/a', '/b'], '/b:/usr/bin')).toEqual(['/a']);
     expect(exportLines([], {})).toBe('');
+  });
+
+  it('fails in the shell when it has failed itself', () => {
+    const shell = spawnSync('sh', ['-c', 'eval "$1"', 'sh', failingLine], { encoding: 'utf8' });
+    expect([shell.status, shell.stdout]).toEqual([1, '']);
+    expect(shell.stderr).toMatch(/npm run env failed/);
   });
 
   it('leaves plain words unquoted', () => {

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { publishedPorts } from '../../commands/lib/stackSettings.ts';
+import { hostNamed, publishedPorts } from '../../commands/lib/stackSettings.ts';
 import { age, statusLines, tunnel } from '../../commands/lib/statusLines.ts';
 import type { StackStatus } from '../../commands/lib/statusFacts.ts';
 import { parseSettings } from '../../configs/settings.ts';
@@ -44,7 +47,7 @@ describe('`npm run status`', () => {
       'Stack prod on ssh://root@vps.example.com:2222 (Docker 29.6.0)',
       '',
       'SERVICE  STATE             SINCE    MEMORY                      RESTARTS',
-      'grafana  running, healthy  2 d 4 h  64.0 MiB of 256 MiB (25 %)',
+      'grafana  running, healthy  2 d 4 h  64.0 MiB of 256 MiB (25 %)  0',
       'loki     exited (137)      12 min                               3',
       'The job loki-reload failed; npm run up repeats it.',
       '',
@@ -92,5 +95,34 @@ it('what is published is read from the settings', () => {
     { setting: 'grafana.port', address: '127.0.0.1', port: 3000 },
     { setting: 'cloudbeaver.port', address: '127.0.0.1', port: 8978 },
   ]);
+  expect(
+    parse({
+      prometheus: '{"publish":{"address":"127.0.0.1","port":29090}}',
+      loki: '{"publish":{"address":"127.0.0.1"}}',
+      grafana: '{"enabled":false}',
+      cloudbeaver: '{"enabled":false}',
+    }),
+  ).toEqual([
+    { setting: 'loki.publish.port', address: '127.0.0.1', port: 3100 },
+    { setting: 'prometheus.publish.port', address: '127.0.0.1', port: 29090 },
+  ]);
   expect(parse({ cloudbeaver: '{"enabled":false}' }).map(({ setting }) => setting)).toEqual(['grafana.port']);
+});
+
+it('the engine is read from a file with mistakes, and never guessed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'taffrail-host-'));
+  const file = join(folder, 'Pulumi.prod.yaml');
+  const named = (text: string) => {
+    writeFileSync(file, text);
+    return hostNamed('prod', file);
+  };
+  expect(named('config:\n  taffrail:dockerHost: ssh://root@vps # ours\n  taffrail:lokki: {}\n')).toBe(
+    'ssh://root@vps',
+  );
+  expect(named('config:\n  "taffrail:dockerhost": "ssh://root@vps"\n :: not yaml')).toBe('ssh://root@vps');
+  expect(named('config:\n  taffrail:loki: {}\n')).toBeUndefined();
+  expect(() => named('config:\n  taffrail:dockerHost: root@vps\n')).toThrow(
+    /"root@vps".*\n.*config set -s prod/,
+  );
+  rmSync(folder, { recursive: true });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   adminPasswordHole,
   fillSecretFile,
+  loginDigest,
   renderCloudBeaver,
   reservedAdminNames,
   type CloudBeaverConfig,
@@ -57,7 +58,8 @@ function serverConfig(from = config): { server: Record<string, unknown>; app: Re
 
 describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
   test('golden files', async () => {
-    const { files, secretFiles } = renderCloudBeaver(config);
+    const { files, connections, secretFiles } = renderCloudBeaver(config);
+    await expect(connections).toMatchFileSnapshot('golden/cloudbeaver/data-sources-taffrail.json');
     for (const [path, content] of Object.entries(files))
       await expect(content).toMatchFileSnapshot(`golden/cloudbeaver/${path}`);
     for (const { name, template } of secretFiles)
@@ -69,9 +71,9 @@ describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
   });
 
   test('no password in the files, the environment or the templates (C.17)', () => {
-    const { files, environment, secretFiles } = renderCloudBeaver(config);
-    expect(JSON.stringify([files, environment])).not.toContain('{{');
-    expect(files['conf/initial-data-sources.conf']).not.toMatch(/"password"/);
+    const { files, connections, environment, secretFiles } = renderCloudBeaver(config);
+    expect(JSON.stringify([files, connections, environment])).not.toContain('{{');
+    expect(connections).not.toMatch(/"password"/);
     expect(secretFiles.flatMap((file) => file.holes)).toEqual([
       adminPasswordHole,
       'botPassword',
@@ -115,6 +117,22 @@ describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
   test('two connections with one id are refused', () => {
     const connections = config.connections.map((connection) => ({ ...connection, id: 'same' }));
     expect(() => renderCloudBeaver({ ...config, connections })).toThrow(/two connections have the id same/);
+  });
+
+  test('the settings own a file of connections; the one of people begins empty', () => {
+    const { files, connections } = renderCloudBeaver(config);
+    expect(JSON.parse(files['conf/initial-data-sources.conf'] ?? '')).toEqual({
+      folders: {},
+      connections: {},
+    });
+    expect(Object.keys((JSON.parse(connections) as { connections: object }).connections)).toEqual(
+      config.connections.map(({ id }) => id),
+    );
+  });
+
+  test('a client sends the MD5 of a password in upper case', () => {
+    expect(loginDigest('taffrail')).toMatch(/^[0-9A-F]{32}$/);
+    expect(loginDigest('a')).toBe('0CC175B9C0F1B6A831C399E269772661');
   });
 
   test('without connections no pgpass', () => {

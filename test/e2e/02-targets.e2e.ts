@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { docker } from './lib/engine.ts';
+import { docker, exec } from './lib/engine.ts';
 import { until } from './lib/http.ts';
 import { a, b, ensureStacks, stacks } from './lib/stacks.ts';
-import { metrics, prometheus } from './lib/stores.ts';
+import { metrics, prometheus, samples } from './lib/stores.ts';
 
 interface Target {
   labels: Record<string, string>;
@@ -27,6 +28,28 @@ async function down(project: string): Promise<string[]> {
 }
 const jobs = async (project: string): Promise<string[]> =>
   [...new Set((await metrics(project, 'up')).map(({ metric }) => metric['job'] ?? ''))].sort();
+
+/** Bytes that each device of a table like /proc/net/dev has received and sent. */
+const countersIn = (table: string) =>
+  new Map(
+    table.split('\n').flatMap((line): [string, { received: number; sent: number }][] => {
+      const [, device, rest = ''] = /^\s*([^\s:]+):\s*(.*)$/.exec(line) ?? [];
+      const numbers = rest.split(/\s+/).map(Number);
+      return device === undefined ? [] : [[device, { received: numbers[0] ?? 0, sent: numbers[8] ?? 0 }]];
+    }),
+  );
+type Counters = ReturnType<typeof countersIn>;
+/** The devices of which a reading is not between two others; those of one table only have come or gone meanwhile. */
+const notBetween = (low: Counters, reading: Counters, high: Counters): string[] => [
+  ...[...low].flatMap(([device, least]) => {
+    const most = high.get(device);
+    const one = reading.get(device);
+    if (!most) return [];
+    const within = (key: 'received' | 'sent') => one && least[key] <= one[key] && one[key] <= most[key];
+    return within('received') && within('sent') ? [] : [device];
+  }),
+  ...[...reading.keys()].filter((device) => !low.has(device) && !high.has(device)),
+];
 
 beforeAll(async () => {
   await ensureStacks();
@@ -96,7 +119,50 @@ describe('metrics', () => {
   it('3.20: the databases answer their exporters, which are not superusers', async () => {
     expect((await metrics(a.project, 'pg_up')).map(({ value }) => value[1])).toEqual(['1']);
     expect((await metrics(a.project, 'redis_up')).map(({ value }) => value[1])).toEqual(['1']);
-    expect((await metrics(b.project, 'pg_up')).map(({ value }) => value[1])).toEqual(['1']);
+    // Its own, and the team's.
+    expect((await metrics(b.project, 'pg_up')).map(({ value }) => value[1])).toEqual(['1', '1']);
+  });
+
+  it('3.20: the host’s network counters are those of its /proc/net/dev, device by device', async () => {
+    const host = () => countersIn(readFileSync('/proc/1/net/dev', 'latin1'));
+    const [low, begun] = [host(), Date.now() / 1000];
+    /** What the first scrape after the first reading saw. */
+    const scraped = async (): Promise<Counters> => {
+      const counters: Counters = new Map();
+      for (const [key, name] of [
+        ['received', 'receive'],
+        ['sent', 'transmit'],
+      ] as const) {
+        for (const { metric, values } of await samples(
+          a.project,
+          `node_network_${name}_bytes_total`,
+          '30s',
+        )) {
+          const value = values.find(([stamp]) => stamp > begun)?.[1];
+          const device = metric['device'] ?? '';
+          if (value !== undefined)
+            counters.set(device, {
+              ...(counters.get(device) ?? { received: -1, sent: -1 }),
+              [key]: Number(value),
+            });
+        }
+      }
+      return counters;
+    };
+    const reading = await until(scraped, (counters) => counters.size > 0, { seconds: 30 });
+    // A moving device is bounded by the readings before and after; one that stands still must agree to the byte.
+    const high = host();
+    expect(notBetween(low, reading, high)).toEqual([]);
+    expect(reading.has('lo')).toBe(true);
+    expect([...reading.keys()].filter((device) => device.startsWith('veth')).length).toBeGreaterThan(10);
+    const still = [...low].filter(
+      ([device, { received }]) => received > 0 && received === high.get(device)?.received,
+    );
+    expect(still.length).toBeGreaterThan(0);
+    // The control: the exporter's own table is another one, and the comparison sees it.
+    const own = countersIn((await exec(`${a.project}-node-exporter`, ['cat', '/proc/net/dev'])).stdout);
+    expect(own.size).toBeGreaterThan(0);
+    expect(notBetween(low, own, high)).toContain('lo');
   });
 
   it('A1: a target whose program stops is seen as down', async () => {

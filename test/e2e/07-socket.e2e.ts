@@ -1,6 +1,9 @@
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { addressOf, docker, exec } from './lib/engine.ts';
+import { containerdFolder } from '../../configs/exporters/containerd.ts';
+import { addressOf, docker, exec, inspect } from './lib/engine.ts';
 import { a, ensureStacks } from './lib/stacks.ts';
 
 let address = '';
@@ -74,6 +77,7 @@ describe('the filter before the Docker socket', () => {
         'POST /session',
         'POST /grpc',
       ],
+      ...['HEAD /_ping', 'HEAD /containers/json', `HEAD /containers/${id}/json`],
       ...['POST /_ping', 'PUT /_ping', 'DELETE /_ping', 'OPTIONS /_ping', 'PATCH /containers/json'],
       ...[`DELETE /containers/${id}`, 'POST /networks/create', 'POST /volumes/create', 'POST /swarm/init'],
       ...[`PUT /containers/${id}/archive?path=/`, `HEAD /containers/${id}/archive?path=/`],
@@ -161,5 +165,116 @@ describe('the filter before the Docker socket', () => {
     // The control: what is refused above exists, for whoever may ask the engine.
     expect(await docker.getContainer(id).getArchive({ path: '/run/secrets' })).toBeTruthy();
     expect((await exec(id, ['true'])).code).toBe(0);
+  });
+});
+
+/** One unary gRPC call over a Unix socket whose only field is a string: HTTP's status, and gRPC's own when there is one. */
+const call = (
+  socket: string,
+  path: string,
+  namespaces: string | string[],
+  field = '',
+): Promise<{ status: number; grpc: number | undefined; body: string }> =>
+  new Promise((resolve, reject) => {
+    const session = connectHttp2('http://localhost', { createConnection: () => connect(socket) });
+    session.once('error', reject);
+    const message =
+      field === '' ? Buffer.alloc(0) : Buffer.from(`\n${String.fromCharCode(field.length)}${field}`);
+    const frame = Buffer.alloc(5);
+    frame.writeUInt32BE(message.length, 1);
+    const request = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'containerd-namespace': namespaces,
+    });
+    const answer = { status: 0, grpc: undefined as number | undefined, body: '' };
+    const note = (headers: Record<string, unknown>) => {
+      if (headers[':status'] !== undefined) answer.status = Number(headers[':status']);
+      if (headers['grpc-status'] !== undefined) answer.grpc = Number(headers['grpc-status']);
+    };
+    request.on('response', note).on('trailers', note).once('error', reject);
+    request
+      .on('data', (data: Buffer) => (answer.body += data.toString('latin1')))
+      .once('close', () => {
+        session.close();
+        resolve(answer);
+      });
+    request.setTimeout(10_000, () => {
+      request.destroy(new Error(`no answer to ${path}`));
+    });
+    request.end(Buffer.concat([frame, message]));
+  });
+
+describe('the filter before containerd’s socket', () => {
+  const get = '/containerd.services.containers.v1.Containers/Get';
+  let filtered = '';
+  let container = '';
+
+  beforeAll(async () => {
+    const volume = await docker.getVolume(`${a.project}-socket-proxy-filtered`).inspect();
+    filtered = join(volume.Mountpoint, 'containerd.sock');
+    container = (await inspect(id)).Id;
+  });
+
+  it('3.15: answers what a container is', async () => {
+    const answer = await call(filtered, get, 'moby', container);
+    expect(answer).toMatchObject({ status: 200, grpc: 0 });
+    expect(answer.body).toContain(container);
+    // containerd's own "not found".
+    expect(await call(filtered, get, 'moby', 'nobody')).toMatchObject({ status: 200, grpc: 5 });
+  });
+
+  const services = '/containerd.services';
+  const others = [
+    ...['Exec', 'Create', 'Start', 'Kill', 'Delete', 'List', 'Get'].map(
+      (method) => `${services}.tasks.v1.Tasks/${method}`,
+    ),
+    ...['List', 'ListStream', 'Create', 'Update', 'Delete', 'get', 'Get/', 'Get/../List'].map(
+      (method) => `${services}.containers.v1.Containers/${method}`,
+    ),
+    ...['content.v1.Content/Read', 'snapshots.v1.Snapshots/Mounts', 'images.v1.Images/List'].map(
+      (method) => `${services}.${method}`,
+    ),
+    `/${get}`,
+    '/containerd.runtime.v1.Shim/Exec',
+    '/',
+  ];
+
+  it('3.15: refuses everything else', async () => {
+    const answers = await Promise.all(
+      others.map(async (path) => [path, await call(filtered, path, 'moby', container)] as const),
+    );
+    // 400: haproxy does not take it for a path.
+    expect(answers.filter(([, { status: code }]) => code !== 403 && code !== 400)).toEqual([]);
+  });
+
+  it('3.15: refuses what is not the engine’s own namespace, also beside it', async () => {
+    for (const namespaces of [
+      'default',
+      'k8s.io',
+      'Moby',
+      'plugins.moby',
+      ['k8s.io', 'moby'],
+      ['moby', 'k8s.io'],
+    ])
+      expect(await call(filtered, get, namespaces, container), String(namespaces)).toMatchObject({
+        status: 403,
+      });
+  });
+
+  it('3.15: containerd itself would have answered', async () => {
+    // The control: what is refused above exists, for whoever has the real socket.
+    const { Mounts } = await inspect(`${a.project}-socket-proxy`);
+    const folder = Mounts.find(({ Destination }) => Destination === containerdFolder)?.Source ?? '';
+    const list = await call(
+      join(folder, 'containerd.sock'),
+      `${services}.containers.v1.Containers/List`,
+      'moby',
+    );
+    expect(list).toMatchObject({ status: 200, grpc: 0 });
+    expect(list.body).toContain(container);
+    expect(await call(join(folder, 'containerd.sock'), get, 'default', container)).toMatchObject({ grpc: 5 });
   });
 });

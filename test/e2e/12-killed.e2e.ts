@@ -1,16 +1,18 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stateFolder } from './lib/copy.ts';
 import { containersOf, nameOf } from './lib/engine.ts';
 import { until } from './lib/http.ts';
+import { endOwnProcesses, ownProcesses } from './lib/processes.ts';
 import { start } from './lib/stack.ts';
 import { b, ensureStacks } from './lib/stacks.ts';
 
 beforeAll(async () => {
   await ensureStacks();
 });
+afterAll(endOwnProcesses);
 
 const npmUp = () => start('npm', ['run', 'up', '--', '-s', b.name], { detached: true });
 const locks = (): string[] => {
@@ -56,6 +58,8 @@ describe('interrupted runs', () => {
     expect(locks()).toEqual([]);
     expect((await services()).filter((line) => !line.endsWith(' running'))).toEqual([]);
     expect(await services()).toContain(`${b.project}-redis running`);
+    // Pulumi's plugins are in process groups of their own, and outlive a CLI that was killed.
+    expect(ownProcesses()).toEqual([]);
   });
 
   it('3.5: Ctrl-C ends a run with a sentence, and the next goes on', async () => {

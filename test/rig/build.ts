@@ -12,10 +12,11 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Progress, RigError, cacheFolder, locked } from './cache.ts';
+import { type Progress, RigError, cacheFolder, isHomeWritable, locked } from './cache.ts';
 import { ensurePackages } from './debian.ts';
 import { type Part, parts } from './parts.ts';
 
@@ -25,10 +26,23 @@ const here = import.meta.dirname;
 const SETPRIV = '/usr/bin/setpriv';
 const OLDEST_GO = { major: 1, minor: 21 };
 
+/** Where Go keeps modules and what it compiled, when it cannot in the user's home. */
+function goFolders(): Record<string, string> {
+  if (isHomeWritable()) return {};
+  const cache = cacheFolder();
+  const own = {
+    GOPATH: join(cache, 'go'),
+    GOMODCACHE: join(cache, 'go', 'pkg', 'mod'),
+    GOCACHE: join(cache, 'go-build'),
+  };
+  return Object.fromEntries(Object.entries(own).map(([name, folder]) => [name, process.env[name] ?? folder]));
+}
+
 /** Go's environment for every build: nothing of the user's own settings may change the result. */
 function goEnv(one: Part): NodeJS.ProcessEnv {
   return {
     ...process.env,
+    ...goFolders(),
     CGO_ENABLED: one.cgo ? '1' : '0',
     // All requirements and checksums are in the committed go.mod and go.sum: nothing is looked up or weakened.
     GOFLAGS: '',
@@ -55,7 +69,12 @@ async function goVersion(folder: string): Promise<string> {
   let version: string;
   try {
     // In the module's folder: Go fetches by itself the version that the module asks for.
-    version = (await run('go', ['env', 'GOVERSION', 'GOARCH'], { cwd: folder })).stdout;
+    version = (
+      await run('go', ['env', 'GOVERSION', 'GOARCH'], {
+        cwd: folder,
+        env: { ...process.env, ...goFolders() },
+      })
+    ).stdout;
   } catch (error) {
     const { code, stderr = '' } = error as { code?: string | number; stderr?: string };
     if (code !== 'ENOENT')
@@ -71,18 +90,29 @@ async function goVersion(folder: string): Promise<string> {
   return version.trim();
 }
 
-/** Where a part's programs are, or will be: the name holds a hash of all that makes them. */
+/**
+ * Where a part's programs are, or will be: the name holds a hash of all that makes them, Go included. What is built is
+ * found by its sources alone, so that nobody needs Go to use it.
+ */
 async function partFolder(one: Part, folder: string): Promise<string> {
-  const hash = createHash('sha256');
   const { module, outputs, tags, ldflags, cgo, plugin, version } = one;
-  hash.update(
-    JSON.stringify([module, outputs, tags, ldflags, cgo, plugin, version, await goVersion(folder)]),
-  );
-  for (const file of globSync('**', { cwd: folder }).sort()) {
-    if (file.endsWith('_test.go') || !statSync(join(folder, file)).isFile()) continue;
-    hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
-  }
-  return join(cacheFolder(), `${one.name}-${hash.digest('hex').slice(0, 16)}`);
+  const recipe = [module, outputs, tags, ldflags, cgo, plugin, version];
+  const files = globSync('**', { cwd: folder })
+    .filter((file) => !file.endsWith('_test.go') && statSync(join(folder, file)).isFile())
+    .sort();
+  const hashed = (...more: string[]): string => {
+    const hash = createHash('sha256').update(JSON.stringify([...recipe, ...more]));
+    for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
+    return `${one.name}-${hash.digest('hex').slice(0, 16)}`;
+  };
+  const note = join(cacheFolder(), 'built', hashed(process.arch));
+  const known = existsSync(note) && join(cacheFolder(), readFileSync(note, 'utf8'));
+  if (known && existsSync(known)) return known;
+  const target = hashed(await goVersion(folder));
+  mkdirSync(dirname(note), { recursive: true });
+  writeFileSync(`${note}.${process.pid}`, target);
+  renameSync(`${note}.${process.pid}`, note);
+  return join(cacheFolder(), target);
 }
 
 /** What the last lines of a log say, for an error's sentence. */

@@ -42,6 +42,9 @@ function writable(folder: string): boolean {
   }
 }
 
+/** Whether programs can keep things of theirs in the user's home. */
+export const isHomeWritable = (): boolean => writable(join(homedir(), '.cache'));
+
 /**
  * The rig's folder, made if need be: in TAFFRAIL_CACHE, else the user's cache, else /var/cache.
  * @throws RigError when none can be written

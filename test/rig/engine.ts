@@ -27,12 +27,14 @@ import {
   recorded,
   startOf,
 } from './cache.ts';
+import { usersIn } from './users.ts';
 
 const runFolder = '/run/taffrail-rig';
 const socket = join(runFolder, 'docker.sock');
 const execRoot = join(runFolder, 'exec');
 const containerdSocket = join(runFolder, 'containerd.sock');
 const containerdState = join(runFolder, 'containerd');
+const { addUser, removeUser } = usersIn(join(runFolder, 'users'));
 const pidFile = join(runFolder, 'docker.pid');
 const lock = join(runFolder, 'engine.lock');
 const records = { dockerd: join(runFolder, 'dockerd.json'), containerd: join(runFolder, 'containerd.json') };
@@ -227,26 +229,35 @@ async function repair(dataRoot: string): Promise<void> {
 }
 
 /**
- * Starts the engine, or finds it running.
+ * Starts the engine, or finds it running, and writes down who uses it.
  *
  * @param folders where the programs are: the parts `engine` and `runc`
+ * @param user the folder of the checkout
  * @returns the DOCKER_HOST of it
  * @throws RigError when not root, or with the engine's last words
  */
-export async function startEngine(folders: readonly string[], progress: Progress): Promise<string> {
-  if (await answers(socket)) return dockerHost;
-  if (process.getuid?.() !== 0) throw new RigError("the rig's engine needs root. Type: sudo -E npm run rig");
+export async function startEngine(
+  folders: readonly string[],
+  progress: Progress,
+  user: string,
+): Promise<string> {
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot && (await answers(socket))) return dockerHost;
+  if (!isRoot) throw new RigError("the rig's engine needs root. Type: sudo -E npm run rig");
   const say = (detail: string): void => {
     progress({ step: 'starting the engine', index: 1, total: 1, detail });
   };
-  say('');
   mkdirSync(runFolder, { recursive: true });
+  // Under the lock even when it answers: it may be stopping, and whoever stops it must see this user.
   await locked(
     lock,
     (pid) => {
       say(`waits for process ${pid}`);
     },
     async () => {
+      addUser(user);
+      if (await answers(socket)) return;
+      say('');
       const present = running('dockerd');
       if (present) {
         for (let left = 100; left > 0 && !(await answers(socket)); left--) await sleep(100);
@@ -290,18 +301,32 @@ export async function startEngine(folders: readonly string[], progress: Progress
   return dockerHost;
 }
 
-/** Stops the engine and its containers; images and volumes stay. Nothing happens when none runs. */
-export async function stopEngine(progress: Progress): Promise<void> {
-  if (!existsSync(runFolder)) return;
+/**
+ * Stops the engine and its containers; images and volumes stay. Nothing happens when none runs.
+ *
+ * @param user the checkout that no longer uses it: the engine stays while another one does. Left out, it is stopped
+ *   whoever uses it
+ * @returns why the engine stays; undefined when it does not
+ */
+export async function stopEngine(progress: Progress, user?: string): Promise<string | undefined> {
+  if (!existsSync(runFolder)) return undefined;
   const say = (detail: string): void => {
     progress({ step: 'stopping the engine', index: 1, total: 1, detail });
   };
-  await locked(
+  return locked(
     lock,
     (pid) => {
       say(`waits for process ${pid}`);
     },
     async () => {
+      if (user !== undefined) {
+        const others = removeUser(user);
+        if (others.length > 0) return `${others.join(', ')} ${others.length === 1 ? 'uses' : 'use'} it`;
+        const body = await get(socket, '/containers/json?all=1');
+        const containers = body === undefined ? [] : (JSON.parse(body) as { Names: string[] }[]);
+        const names = containers.slice(0, 3).map(({ Names }) => Names[0]?.slice(1) ?? '?');
+        if (names.length > 0) return `it has other containers (${names.join(', ')})`;
+      }
       const dockerd = running('dockerd');
       if (dockerd) {
         say('its containers first');
@@ -310,6 +335,7 @@ export async function stopEngine(progress: Progress): Promise<void> {
       await repair(dataFolder());
       rmSync(records.dockerd, { force: true });
       rmSync(records.containerd, { force: true });
+      return undefined;
     },
   );
 }

@@ -31,6 +31,9 @@ export interface RigEnvironment {
   parts: PartLine[];
 }
 
+/** Who uses the engine: checkouts are told apart by their folder. */
+const checkout = join(import.meta.dirname, '..', '..');
+
 /** What only the official download server has; a HEAD of it shows whether it can be reached. */
 const officialDownload = `https://get.pulumi.com/releases/sdk/pulumi-v${part('pulumi').version}-linux-x64.tar.gz`;
 const REACH_MS = 3000;
@@ -143,7 +146,7 @@ export async function ensureRig(options: {
     if (folder === undefined) throw new RigError(`the rig has not built the part "${name}"`);
     return folder;
   };
-  const dockerHost = await startEngine([folderOf('engine'), folderOf('runc')], progress);
+  const dockerHost = await startEngine([folderOf('engine'), folderOf('runc')], progress, checkout);
   const cli = assembleCli(folderOf('pulumi'));
   installPlugins(options.pulumiHome, folders);
   await ensureImages(dockerHost, folderOf, options.images ?? imageKeys, progress);
@@ -155,9 +158,16 @@ export async function ensureRig(options: {
   };
 }
 
-/** Stops the engine and its containers. */
-export async function stopRig(progress: Progress = () => undefined): Promise<void> {
-  await stopEngine(progress);
+/**
+ * Ends this checkout's use of the engine, and stops the engine and its containers when no other checkout uses it.
+ *
+ * @returns why the engine stays; undefined when it is stopped
+ */
+export function stopRig(
+  progress: Progress = () => undefined,
+  user: string = checkout,
+): Promise<string | undefined> {
+  return stopEngine(progress, user);
 }
 
 /** Stops the engine and removes all that the rig keeps: programs, images, volumes, logs. */

@@ -27,9 +27,11 @@ async function main(command = 'ensure'): Promise<void> {
       console.log(formatParts(partsTable(use)));
       return;
     }
-    case 'stop':
-      await stopRig(progress);
+    case 'stop': {
+      const why = await stopRig(progress);
+      if (why !== undefined) console.log(`The rig's engine stays: ${why}. All the same:  npm run rig:clean`);
       return;
+    }
     case 'clean':
       await cleanRig(progress);
       return;

@@ -82,6 +82,8 @@ export interface Throwaway {
   binds?: string[];
   user?: string;
   environment?: Record<string, string>;
+  /** Its names on the network. */
+  aliases?: string[];
 }
 
 /** Starts a container that Taffrail did not make. The caller or `sweep` removes it. */
@@ -104,6 +106,7 @@ export const created = ({
   binds,
   user,
   environment = {},
+  aliases,
 }: Throwaway) =>
   docker.createContainer({
     name,
@@ -117,6 +120,8 @@ export const created = ({
       ...(network !== undefined && { NetworkMode: network }),
       ...(binds && { Binds: binds }),
     },
+    ...(network !== undefined &&
+      aliases && { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: aliases } } } }),
   });
 
 /** A network of the test's own; the engine's default bridge is anybody's. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa, type ResultPromise } from 'execa';
 import { parse, stringify } from 'yaml';
-import { copy, outputs, place } from './place.ts';
+import { copy, outputs } from './place.ts';
 
 /** An event of Pulumi's engine; only what the tests look at. */
 interface EngineEvent {
@@ -99,20 +99,20 @@ export class Stack {
       '--non-interactive',
     ]);
     if (made.code !== 0) throw new Error(made.output);
+    await this.setSecrets(secrets);
+    this.configure(settings);
+  }
+
+  /** Sets flat secrets, as `pulumi config set --secret` does. */
+  async setSecrets(secrets: Record<string, string>): Promise<void> {
     // One call for all: each takes a second. Their values are synthetic, and the call is over when processes are searched.
     const pairs = Object.entries(secrets).flatMap(([key, value]) => ['--secret', `taffrail:${key}=${value}`]);
-    if (pairs.length > 0) {
-      const set = await start('pulumi', [
-        'config',
-        'set-all',
-        '-s',
-        this.name,
-        '--non-interactive',
-        ...pairs,
-      ]);
-      if (set.exitCode !== 0) throw new Error(set.all);
-    }
-    this.configure(settings);
+    if (pairs.length === 0) return;
+    const set = await start('pulumi', [
+      ...['config', 'set-all', '-s', this.name, '--non-interactive'],
+      ...pairs,
+    ]);
+    if (set.exitCode !== 0) throw new Error(set.all);
   }
 
   /** Replaces settings, top-level key by key; `undefined` removes one. Secrets stay. */
@@ -141,8 +141,9 @@ export class Stack {
     this.#operate('destroy', ['--yes', '--skip-preview', ...more]);
 
   /** `npm run <command> -- -s <stack>`. */
-  npm = (command: string, ...more: string[]): Promise<Run> =>
-    runIn(`${this.name}-npm-${command}`, 'npm', ['run', command, '--', '-s', this.name, ...more]);
+  npm = (command: string, ...more: string[]): Promise<Run> => this.npmWith({}, command, ...more);
+  npmWith = (env: Record<string, string>, command: string, ...more: string[]): Promise<Run> =>
+    runIn(`${this.name}-npm-${command}`, 'npm', ['run', command, '--', '-s', this.name, ...more], { env });
 
   async outputs(): Promise<Record<string, unknown>> {
     const run = await runIn(
@@ -163,7 +164,7 @@ export class Stack {
 
   async #operate(operation: string, args: string[]): Promise<Operation> {
     // Not kept: beside the events it has the CLI's debug messages, with secrets in them, which no person is shown.
-    const log = join(place, `${this.name}-${operation}.events`);
+    const log = join(copy, '.taffrail', `${this.name}-${operation}.events`);
     rmSync(log, { force: true });
     const run = await runIn(`${this.name}-${operation}`, 'pulumi', [
       operation,

@@ -5,10 +5,14 @@ import { parse } from 'yaml';
 import { canHaveNeighbour, makeNeighbour, neighbour } from './netns.ts';
 import { copy, place } from './place.ts';
 import { type Operation, Stack } from './stack.ts';
+import { ensureTeam, team } from './team.ts';
 
 /** System A: its bot, a Postgres and a Redis; every secret given. Published on loopback, as by default. */
 export const a = new Stack('e2e-a');
-/** The rest: every secret generated, published where a neighbour of the host can reach it, cAdvisor switched off. */
+/**
+ * The rest: every secret of its own generated, published where a neighbour of the host can reach it, cAdvisor switched
+ * off, beside a team's own network and database.
+ */
 export const b = new Stack('e2e-b');
 export const stacks = [a, b];
 
@@ -94,11 +98,24 @@ const settingsOfB = {
   promtail: { refresh: '2s' },
   cadvisor: { enabled: false },
   postgres: { enabled: true },
+  // S10, S3: a database that the team runs itself, and the team's network, on which Prometheus is `metrics`.
+  databases: {
+    team: {
+      kind: 'postgres',
+      host: 'db',
+      network: team.network,
+      database: team.database,
+      adminUser: team.admin,
+      adminPassword: 'teamAdminPassword',
+    },
+  },
+  networks: [{ name: team.network, alias: 'metrics', attach: ['prometheus'] }],
   extra: extraOf(b),
 };
+const secretNamesOfB = ['teamAdminPassword'];
 
 interface Record_ {
-  /** The secrets that were given to stack A, by name. */
+  /** The secrets that were given to either stack, by name. */
   secrets: Record<string, string>;
   up: Record<string, Operation>;
 }
@@ -110,6 +127,18 @@ export const record = (): Record_ | undefined =>
 export const forget = (): void => {
   rmSync(recordFile, { force: true });
 };
+
+/** After a rotation: the new secrets under their names, the old ones beside them, for the search for secrets. */
+export function rememberSecrets(changed: Record<string, string>): void {
+  const known = record();
+  if (!known) throw new Error('no stack is up');
+  const old = Object.fromEntries(
+    Object.keys(changed).map((name) => [`${name} before`, known.secrets[name] ?? '']),
+  );
+  writeFileSync(recordFile, JSON.stringify({ ...known, secrets: { ...known.secrets, ...old, ...changed } }), {
+    mode: 0o600,
+  });
+}
 
 /** Puts a file into a stack's folder `extra`; without content it is removed. */
 export function extra(stack: Stack, file: string, content?: string): void {
@@ -127,12 +156,14 @@ export async function ensureStacks(): Promise<Record_> {
     if (failed) throw new Error(`the stack ${failed[0]} did not come up: see the first failure`);
     return known;
   }
-  const secrets = Object.fromEntries(
-    secretNamesOfA.map((name) => [name, `canary-${name}-${randomBytes(12).toString('hex')}`]),
-  );
+  const canaries = (names: string[]) =>
+    Object.fromEntries(names.map((name) => [name, `canary-${name}-${randomBytes(12).toString('hex')}`]));
+  const [secretsOfA, secretsOfB] = [canaries(secretNamesOfA), canaries(secretNamesOfB)];
+  const secrets = { ...secretsOfA, ...secretsOfB };
   if (canHaveNeighbour) await makeNeighbour();
+  await ensureTeam(secretsOfB['teamAdminPassword'] ?? '');
   for (const stack of stacks) mkdirSync(join(copy, extraOf(stack)), { recursive: true });
-  await Promise.all([a.init(settingsOfA, secrets), b.init(settingsOfB, {})]);
+  await Promise.all([a.init(settingsOfA, secretsOfA), b.init(settingsOfB, secretsOfB)]);
   const up = await Promise.all(stacks.map((stack) => stack.up()));
   const made: Record_ = {
     secrets,

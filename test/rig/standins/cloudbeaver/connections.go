@@ -22,7 +22,7 @@ const (
 	authPgpass    = "postgres_pgpass"
 )
 
-// connections are the shared ones of workspace/GlobalConfiguration/.dbeaver/data-sources.json.
+// connections are the shared ones of workspace/GlobalConfiguration/.dbeaver/data-sources*.json.
 type connections struct {
 	folder   string
 	key      []byte
@@ -30,12 +30,13 @@ type connections struct {
 	mu       sync.Mutex
 	byID     map[string]*connection
 	ids      []string
-	// document is the file as read; credentials that move are taken out of it.
-	document map[string]any
-	secured  map[string]credentials
+	// documents are the files as read, by name; credentials that move are taken out of theirs.
+	documents map[string]map[string]any
+	secured   map[string]credentials
 }
 
 type connection struct {
+	file                                                        string // where it was read
 	id, name, description, host, port, database, url, authModel string
 	readOnly, savePassword                                      bool
 	plain                                                       credentials
@@ -71,36 +72,48 @@ func openConnections(c *config, userHome string) (*connections, error) {
 	if err := cs.unlock(filepath.Join(workspace, ".data/standin.key")); err != nil {
 		return nil, err
 	}
-	return cs, cs.read(sources)
+	cs.byID, cs.documents = map[string]*connection{}, map[string]map[string]any{}
+	files, err := filepath.Glob(cs.file("data-sources*.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range files {
+		if err := cs.read(path); err != nil {
+			return nil, err
+		}
+	}
+	for id := range cs.byID {
+		cs.ids = append(cs.ids, id)
+	}
+	slices.Sort(cs.ids)
+	return cs, nil
 }
 
 func (cs *connections) file(name string) string { return filepath.Join(cs.folder, name) }
 
 func (cs *connections) read(path string) error {
 	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		text = []byte("{}")
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
-	if cs.document, err = parseLenient(path, string(text)); err != nil {
+	document, err := parseLenient(path, string(text))
+	if err != nil {
 		return err
 	}
-	if err := onlyKeys(path, cs.document, "folders", "connections", "connection-types"); err != nil {
+	if err := onlyKeys(path, document, "folders", "connections", "connection-types"); err != nil {
 		return err
 	}
-	cs.byID = map[string]*connection{}
-	entries, _ := cs.document["connections"].(map[string]any)
+	cs.documents[path] = document
+	entries, _ := document["connections"].(map[string]any)
 	for id, value := range entries {
 		entry, _ := value.(map[string]any)
 		made, err := newConnection(path+": connections."+id, id, entry)
 		if err != nil {
 			return err
 		}
+		made.file = path
 		cs.byID[id] = made
-		cs.ids = append(cs.ids, id)
 	}
-	slices.Sort(cs.ids)
 	return nil
 }
 
@@ -200,16 +213,16 @@ func (cs *connections) connected(c *connection) error {
 	if err := cs.lock(); err != nil {
 		return err
 	}
-	entries := cs.document["connections"].(map[string]any)
+	entries := cs.documents[c.file]["connections"].(map[string]any)
 	settings := entries[c.id].(map[string]any)["configuration"].(map[string]any)
 	delete(settings, "user")
 	delete(settings, "password")
 	c.plain = credentials{}
-	text, err := json.MarshalIndent(cs.document, "", "  ")
+	text, err := json.MarshalIndent(cs.documents[c.file], "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeFile(cs.file("data-sources.json"), text, 0o640)
+	return writeFile(c.file, text, 0o640)
 }
 
 func (cs *connections) saved(c *connection) bool {

@@ -20,8 +20,11 @@ func room(t *testing.T) (home, userHome string) {
 	t.Helper()
 	home, userHome = t.TempDir(), t.TempDir()
 	golden := "../../../configs/golden/cloudbeaver/"
-	for _, name := range []string{"conf/cloudbeaver.conf", "conf/initial-data-sources.conf"} {
-		text, err := os.ReadFile(golden + name)
+	for name, from := range map[string]string{
+		"conf/cloudbeaver.conf":          "conf/cloudbeaver.conf",
+		"conf/initial-data-sources.conf": "data-sources-taffrail.json", // connections to begin with
+	} {
+		text, err := os.ReadFile(golden + from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,6 +211,30 @@ func TestConnectionsAreTakenOnceOnly(t *testing.T) {
 	start(t, home, userHome)
 	put(t, home, "conf/initial-data-sources.conf", `{ connections: {} }`)
 	c := start(t, home, userHome)
+	c.login(password)
+	if found, _ := c.ask(`{ userConnections { id } }`, nil).Data["userConnections"].([]any); len(found) != 2 {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestEachFileOfConnectionsIsRead(t *testing.T) {
+	home, userHome := room(t)
+	start(t, home, userHome)
+	folder := "workspace/GlobalConfiguration/.dbeaver/"
+	text, err := os.ReadFile(filepath.Join(home, folder+"data-sources.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, home, folder+"data-sources-taffrail.json", strings.ReplaceAll(string(text), `"postgres-bot"`, `"team-late"`))
+	put(t, home, folder+"others.json", `no connections`)
+	c := start(t, home, userHome)
+	c.login(password)
+	got := fmt.Sprint(c.ask(`{ userConnections { id } }`, nil).Data)
+	want(t, got, "map[userConnections:[map[id:postgres-bot] map[id:postgres-bot-read] map[id:team-late]]]")
+	if err := os.Remove(filepath.Join(home, folder+"data-sources-taffrail.json")); err != nil {
+		t.Fatal(err)
+	}
+	c = start(t, home, userHome)
 	c.login(password)
 	if found, _ := c.ask(`{ userConnections { id } }`, nil).Data["userConnections"].([]any); len(found) != 2 {
 		t.Errorf("%v", found)

@@ -60,7 +60,7 @@ describe('socket proxy (C.15)', () => {
     expect(filter.match(/^ {4}acl get path (.*)$/m)?.[1]).toBe(
       '/containerd.services.containers.v1.Containers/Get',
     );
-    expect(filter).toContain('http-request deny deny_status 403 unless get docker\n');
+    expect(filter).toContain('http-request deny deny_status 403 unless get docker once\n');
     expect(renderSocketProxy(false)['haproxy.cfg']).not.toContain('containerd');
   });
 

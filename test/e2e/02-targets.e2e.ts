@@ -85,7 +85,7 @@ describe('metrics', () => {
     expect(ofB).not.toContain('bot');
   });
 
-  it('A6: the bot’s five metrics arrive with the labels of the contract', async () => {
+  it('A1: the bot’s five metrics arrive with the labels of the contract', async () => {
     const labels: Record<string, string[]> = {
       bot_messages_total: ['chat_type', 'handler'],
       bot_tokens_total: ['type', 'model'],

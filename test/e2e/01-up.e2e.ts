@@ -66,7 +66,7 @@ describe('two stacks side by side', () => {
     try {
       expect((await complaints(plain.id)).length).toBeGreaterThan(10);
     } finally {
-      await plain.remove({ force: true });
+      await plain.remove({ force: true, v: true });
     }
   });
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await startContainer({ name: client, network: team.network, command: ['sleep', '600'] });
 });
 afterAll(async () => {
-  await docker.getContainer(client).remove({ force: true });
+  await docker.getContainer(client).remove({ force: true, v: true });
 });
 
 /** The address of a name, as containers on the team's network see it. */

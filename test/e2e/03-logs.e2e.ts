@@ -56,7 +56,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(
     [...Object.keys({ ...selected, ...unselected }), long].map((name) =>
-      docker.getContainer(name).remove({ force: true }),
+      docker.getContainer(name).remove({ force: true, v: true }),
     ),
   );
   await docker.getNetwork(network).remove();

@@ -34,7 +34,7 @@ afterAll(async () => {
     .inspect()
     .then(
       ({ Config }) =>
-        Config.Labels['dev.taffrail.stack'] ?? docker.getContainer(foreign).remove({ force: true }),
+        Config.Labels['dev.taffrail.stack'] ?? docker.getContainer(foreign).remove({ force: true, v: true }),
     )
     .catch(() => undefined);
 });
@@ -105,7 +105,7 @@ describe('what cannot be: a sentence, an exit code, and nothing that runs is tou
     expect(output).toContain(`docker rename ${foreign} ${foreign}-old`);
     const { Id, State } = await docker.getContainer(foreign).inspect();
     expect([Id, State.Running]).toEqual([theirs.id, true]);
-    await theirs.remove({ force: true });
+    await theirs.remove({ force: true, v: true });
     // Removes what that attempt had begun.
     const again = await b.npm('up');
     expect(again.code, again.output).toBe(0);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await docker.getContainer(open).remove({ force: true });
+  await docker.getContainer(open).remove({ force: true, v: true });
 });
 
 /** Whom an application may talk to without a password of the stack: itself, and its databases, which ask for one. */

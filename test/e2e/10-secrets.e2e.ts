@@ -153,7 +153,7 @@ describe('secrets are nowhere but where they are used', () => {
         inFiles(new Canaries({ name: 'taffrail:grafana' }), copy, /^(node_modules|test|\.taffrail)/).length,
       ).toBeGreaterThan(0);
     } finally {
-      await container.remove({ force: true });
+      await container.remove({ force: true, v: true });
       await docker.getVolume(volume).remove();
     }
   });

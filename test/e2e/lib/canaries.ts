@@ -114,7 +114,7 @@ export async function inVolume(canaries: Canaries, volume: string): Promise<stri
   try {
     return await canaries.inStream(await reader.getArchive({ path: '/volume' }));
   } finally {
-    await reader.remove({ force: true });
+    await reader.remove({ force: true, v: true });
   }
 }
 

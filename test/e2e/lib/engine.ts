@@ -90,7 +90,7 @@ export interface Throwaway {
 export async function startContainer(options: Throwaway): Promise<Docker.Container> {
   await docker
     .getContainer(options.name)
-    .remove({ force: true })
+    .remove({ force: true, v: true })
     .catch(() => undefined);
   const container = await created(options);
   await container.start();
@@ -138,7 +138,7 @@ export async function runOnce(options: Throwaway): Promise<Answer> {
     const [stdout, stderr] = await collected(Readable.from([raw]));
     return { code: StatusCode, stdout, stderr };
   } finally {
-    await container.remove({ force: true });
+    await container.remove({ force: true, v: true });
   }
 }
 
@@ -182,7 +182,7 @@ export async function sweep(stacks: readonly string[]): Promise<string[]> {
       removed.push(Name);
     }
     for (const { Name } of (await docker.listVolumes({ filters: JSON.stringify(filters) })).Volumes) {
-      await docker.getVolume(Name).remove({ force: true }).catch(gone);
+      await docker.getVolume(Name).remove({ force: true, v: true }).catch(gone);
       removed.push(Name);
     }
   }

@@ -182,7 +182,7 @@ export async function sweep(stacks: readonly string[]): Promise<string[]> {
       removed.push(Name);
     }
     for (const { Name } of (await docker.listVolumes({ filters: JSON.stringify(filters) })).Volumes) {
-      await docker.getVolume(Name).remove({ force: true, v: true }).catch(gone);
+      await docker.getVolume(Name).remove({ force: true }).catch(gone);
       removed.push(Name);
     }
   }

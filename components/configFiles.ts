@@ -2,12 +2,9 @@ import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { type Files, revisionOf } from '../configs/files.ts';
 import { script } from '../configs/tools/scripts.ts';
+import { configFolder, currentConfig } from '../configs/paths.ts';
 import type { Host } from './host.ts';
 import { Job, type Mount, pinnedImage, type Service, volume } from './service.ts';
-
-/** Where every program finds its configuration: a link that is switched in one step. */
-export const configFolder = '/etc/taffrail';
-export const currentConfig = `${configFolder}/current`;
 
 /** The program that judges files before they are delivered. */
 export interface Checker {

@@ -2,12 +2,9 @@ import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { RandomPassword } from '@pulumi/random';
 import { script } from '../configs/tools/scripts.ts';
+import { secretsFolder } from '../configs/paths.ts';
 import type { Host } from './host.ts';
 import { Job, type Mount, pinnedImage, volume } from './service.ts';
-
-/** Where a service finds its secrets. */
-export const secretsFolder = '/run/secrets';
-export const secretPath = (file: string): string => `${secretsFolder}/${file}`;
 
 /** One secret: given, or generated once and kept in the state. It may have several consumers. */
 export class Credential extends pulumi.ComponentResource {

@@ -13,8 +13,9 @@ import {
 import { grafanaIni, renderGrafana } from '../configs/grafana/render.ts';
 import { prometheusPasswordFile } from '../configs/prometheus/listen.ts';
 import type { Settings } from '../configs/settings.ts';
-import { applyFiles, configFolder, ConfigFiles, currentConfig } from './configFiles.ts';
-import { Credential, SecretFiles, type StoreCredentials, secretPath, secretsFolder } from './credential.ts';
+import { configFolder, currentConfig, secretPath, secretsFolder } from '../configs/paths.ts';
+import { applyFiles, ConfigFiles } from './configFiles.ts';
+import { Credential, SecretFiles, type StoreCredentials } from './credential.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
 import { Job, Service, volume } from './service.ts';

@@ -2,7 +2,12 @@ import * as pulumi from '@pulumi/pulumi';
 import { extraRules } from '../configs/extra.ts';
 import { grafanaMetricsPasswordFile } from '../configs/grafana/listen.ts';
 import { givenJobs, jobPasswordFile, stackJobs } from '../configs/prometheus/jobs.ts';
-import { prometheusPasswordFile, prometheusPort, prometheusUser } from '../configs/prometheus/listen.ts';
+import {
+  prometheusPasswordFile,
+  prometheusPort,
+  prometheusService,
+  prometheusUser,
+} from '../configs/prometheus/listen.ts';
 import {
   prometheusFlags,
   prometheusRevision,
@@ -11,8 +16,9 @@ import {
   type ScrapeJob,
 } from '../configs/prometheus/render.ts';
 import type { Settings } from '../configs/settings.ts';
-import { applyFiles, ConfigFiles, currentConfig } from './configFiles.ts';
-import { filled, type Credential, SecretFiles, secretPath, secretsFolder } from './credential.ts';
+import { currentConfig, secretPath, secretsFolder } from '../configs/paths.ts';
+import { applyFiles, ConfigFiles } from './configFiles.ts';
+import { filled, type Credential, SecretFiles } from './credential.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
 import { pinnedImage, Service, volume } from './service.ts';
@@ -38,7 +44,7 @@ export class Prometheus extends pulumi.ComponentResource {
     stack: Settings,
     { scrape, credential, grafanaMetrics, given }: PrometheusArgs,
   ) {
-    const name = 'prometheus';
+    const name = prometheusService;
     super('taffrail:index:Prometheus', name, {});
     const settings = stack.prometheus;
     const secretFiles = new SecretFiles(

@@ -3,10 +3,12 @@ import { containerdFolder, filteredFolder } from '../configs/exporters/container
 import {
   renderSocketProxy,
   socketMountPath,
+  socketProxyMemory,
   socketProxyPort,
   socketProxyService,
 } from '../configs/socketProxy/render.ts';
-import { ConfigFiles, currentConfig } from './configFiles.ts';
+import { currentConfig } from '../configs/paths.ts';
+import { ConfigFiles } from './configFiles.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
 import { type Mount, pinnedImage, Service, volume } from './service.ts';
@@ -45,7 +47,7 @@ export class SocketProxy extends pulumi.ComponentResource {
         user: '0:0',
         entrypoint: ['haproxy'],
         command: ['-W', '-db', '-f', `${currentConfig}/haproxy.cfg`],
-        memory: 64 * 2 ** 20,
+        memory: socketProxyMemory,
         networks: [{ network: networks.socket, aliases: [name] }],
         mounts: [
           config.mount,

@@ -16,8 +16,6 @@ import { newSecret, remove, set, type SettingPath, written } from './whatToType.
 
 // What one setting alone cannot show: settings that cannot stand together.
 
-export type { Parsed };
-
 /** The shortest password accepted for Grafana and CloudBeaver (S8). */
 export const shortestPassword = 20;
 

@@ -1,4 +1,4 @@
-import type { Parsed } from '../contradictions.ts';
+import type { Parsed } from '../settings.ts';
 import type { Mistake } from '../mistakes.ts';
 import { remove, rename, set, type SettingPath, written } from '../whatToType.ts';
 
@@ -69,7 +69,7 @@ export function appMistakes(settings: Parsed, { stack }: { stack: string }): Mis
     app.mounts.forEach(({ source, target }, index) => {
       const at = [...path, 'mounts', index];
       if (
-        /\/(docker|containerd)\.sock$|^\/((var\/)?run(\/(docker|containerd|taffrail-rig)?)?|var(\/lib(\/(docker|containerd))?)?)?\/?$/.test(
+        /\/(docker|containerd)\.sock$|^\/((var\/)?run(\/(docker|containerd)?)?|var(\/lib(\/(docker|containerd))?)?)?\/?$/.test(
           source,
         )
       ) {

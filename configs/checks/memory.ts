@@ -1,9 +1,7 @@
-import type { Parsed } from '../contradictions.ts';
+import type { Parsed } from '../settings.ts';
 import type { Mistake } from '../mistakes.ts';
+import { socketProxyMemory } from '../socketProxy/render.ts';
 import { set } from '../whatToType.ts';
-
-/** The limit of the filtering proxy of the Docker socket, which has no settings of its own. */
-export const socketProxyMemory = 64 * 2 ** 20;
 
 const one = ['loki', 'prometheus', 'grafana', 'cloudbeaver', 'postgres', 'redis'] as const;
 const scraped = ['nodeExporter', 'cadvisor', 'blackboxExporter'] as const;

@@ -1,4 +1,4 @@
-import type { Parsed } from '../contradictions.ts';
+import type { Parsed } from '../settings.ts';
 import { reservedAdminNames } from '../cloudbeaver/render.ts';
 import type { Mistake } from '../mistakes.ts';
 import { both, nameAndSet, remove, set, written } from '../whatToType.ts';

@@ -1,4 +1,4 @@
-import type { Parsed } from '../contradictions.ts';
+import type { Parsed } from '../settings.ts';
 import type { Mistake } from '../mistakes.ts';
 import { nameAndSet, set, type SettingPath, written } from '../whatToType.ts';
 

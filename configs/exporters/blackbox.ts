@@ -1,3 +1,4 @@
+import { currentConfig } from '../paths.ts';
 import { type Files, revisionOf, yamlFile } from '../files.ts';
 import type { ScrapeJob } from '../prometheus/render.ts';
 import { type ExporterData, fixed, listenFlags, storesAddress, wget } from './data.ts';
@@ -7,7 +8,7 @@ const name = 'blackbox-exporter';
 const port = 9115;
 const file = 'blackbox.yml';
 /** Its path in the container. */
-const configFile = `/etc/taffrail/current/${file}`;
+const configFile = `${currentConfig}/${file}`;
 
 /** One module a probe, and one that nobody asks: its name carries the revision that is read back. */
 export function renderBlackbox(probes: Probe[]): Files {

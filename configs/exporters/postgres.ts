@@ -1,4 +1,5 @@
 import type { DatabaseAddress } from '../databases/address.ts';
+import { secretPath } from '../paths.ts';
 import { type ExporterData, fixed, listenFlags, storesAddress, wget } from './data.ts';
 import type { PostgresExporterSettings } from './settings.ts';
 
@@ -25,7 +26,7 @@ export function postgresExporter(
     environment: {
       DATA_SOURCE_URI: `${database.host}:${String(database.port)}/${encodeURIComponent(database.database)}?sslmode=${database.tls ? 'require' : 'disable'}&application_name=${name}`,
       DATA_SOURCE_USER: database.user,
-      DATA_SOURCE_PASS_FILE: `/run/secrets/${passwordFile}`,
+      DATA_SOURCE_PASS_FILE: secretPath(passwordFile),
     },
     secrets: [{ name: passwordFile, template: '{{password}}' }],
     port,

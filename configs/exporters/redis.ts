@@ -1,4 +1,5 @@
 import type { DatabaseAddress } from '../databases/address.ts';
+import { secretPath } from '../paths.ts';
 import { type ExporterData, fixed, storesAddress, storesName } from './data.ts';
 import type { RedisExporterSettings } from './settings.ts';
 
@@ -19,7 +20,7 @@ export function redisExporter(settings: RedisExporterSettings, database: Databas
     args: [
       `-redis.addr=${uri}`,
       ...(named ? [`-redis.user=${database.user}`] : []),
-      `-redis.password-file=/run/secrets/${passwordFile}`,
+      `-redis.password-file=${secretPath(passwordFile)}`,
       // CONFIG would show passwords and paths, and is a right that the role has not.
       '-config-command=-',
       '-set-client-name=false',

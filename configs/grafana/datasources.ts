@@ -1,6 +1,11 @@
 import { lokiUrl } from '../loki/listen.ts';
 import type { Settings } from '../settings.ts';
-import { prometheusPasswordFile, prometheusPort, prometheusUser } from '../prometheus/listen.ts';
+import {
+  prometheusPasswordFile,
+  prometheusPort,
+  prometheusService,
+  prometheusUser,
+} from '../prometheus/listen.ts';
 
 /** What Grafana asks. A uid is for ever: dashboards name it, and a changed one fails silently. */
 export interface Datasource {
@@ -27,7 +32,7 @@ export const prometheusDatasource = (scrapeInterval: number, isDefault: boolean)
   uid: 'prometheus',
   name: 'Prometheus',
   type: 'prometheus',
-  url: `http://prometheus:${String(prometheusPort)}`,
+  url: `http://${prometheusService}:${String(prometheusPort)}`,
   isDefault,
   jsonData: { httpMethod: 'POST', timeInterval: `${String(scrapeInterval)}s`, prometheusType: 'Prometheus' },
   basicAuth: { user: prometheusUser, passwordFile: prometheusPasswordFile },

@@ -1,5 +1,11 @@
 import { type Files, goDuration, revisionOf, type SecretFile, yamlFile } from '../files.ts';
-import { prometheusPasswordFile, prometheusPort, prometheusUser, prometheusWebConfigFile } from './listen.ts';
+import {
+  prometheusPasswordFile,
+  prometheusPort,
+  prometheusService,
+  prometheusUser,
+  prometheusWebConfigFile,
+} from './listen.ts';
 
 /** What is scraped, by one who knows: an exporter, an app, a person. */
 export interface ScrapeJob {
@@ -29,7 +35,7 @@ export interface PrometheusConfig {
 
 /** Prometheus scrapes itself like anybody else, with credentials. */
 export const selfScrape = (secretsFolder: string): ScrapeJob => ({
-  name: 'prometheus',
+  name: prometheusService,
   targets: [`127.0.0.1:${String(prometheusPort)}`],
   basicAuth: { username: prometheusUser, passwordFile: `${secretsFolder}/${prometheusPasswordFile}` },
 });

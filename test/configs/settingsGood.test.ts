@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { socketProxyMemory, memoryLimits } from '../../configs/checks/memory.ts';
+import { memoryLimits } from '../../configs/checks/memory.ts';
+import { socketProxyMemory } from '../../configs/socketProxy/render.ts';
 import { warnings } from '../../configs/contradictions.ts';
 import { leavesOf } from '../../configs/schemaWalk.ts';
 import { parseSettings, schema, type Settings, type Source } from '../../configs/settings.ts';

@@ -106,7 +106,7 @@ const rules: Rule[] = [
   },
 ];
 
-describe.each(rules)('C.13, C.18, E.24: $name', ({ breaks, never }) => {
+describe.each(rules)('3.13, 3.18, 3.24: $name', ({ breaks, never }) => {
   test('holds', () => {
     expect(sources.filter(breaks).map(({ path }) => path)).toEqual([]);
   });

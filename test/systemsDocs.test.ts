@@ -10,7 +10,7 @@ const report = (...tests: [string, string][]): Report => ({
 const row = (text: string, id: string): string[] =>
   (text.split('\n').find((line) => line.startsWith(`| ${id} |`)) ?? '').split(' | ').slice(2);
 
-test('E.21: an id is proved by the tests that carry it, and by no other', () => {
+test('3.21: an id is proved by the tests that carry it, and by no other', () => {
   const text = systemsText({
     unit: report(
       ['one (S1, A4)', 'passed'],
@@ -28,13 +28,13 @@ test('E.21: an id is proved by the tests that carry it, and by no other', () => 
   expect(row(text, 'E4')).toEqual(['', '', 'not yet |']);
 });
 
-test('E.21: without results nothing is said to have passed', () => {
+test('3.21: without results nothing is said to have passed', () => {
   const text = systemsText({});
   expect(text).not.toContain('passed |');
   expect(text).toContain('No results were there of: unit, e2e.');
 });
 
-test('E.21: every id from S1 to E4 has its demand', () => {
+test('3.21: every id from S1 to E4 has its demand', () => {
   const count = { S: 10, A: 7, B: 10, C: 8, D: 7, E: 4 };
   const ids = Object.entries(count).flatMap(([letter, many]) =>
     Array.from({ length: many }, (_, at) => `${letter}${String(at + 1)}`),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { documents, isCurrent } from '../../commands/docs.ts';
 import { sections } from '../../configs/settingsDocs.ts';
 
-test.each(documents)('C.19: $path says what its source says (else: npm run docs)', async (document) => {
+test.each(documents)('3.19: $path says what its source says (else: npm run docs)', async (document) => {
   expect(await isCurrent(document)).toBe(true);
 });
 
@@ -13,6 +13,6 @@ test('a document that is not what its source says is noticed', async () => {
   expect(await isCurrent({ ...first, path: 'docs/not-there.md' })).toBe(false);
 });
 
-test('C.19: every section of the settings says what it is about', () => {
+test('3.19: every section of the settings says what it is about', () => {
   for (const { title, about } of sections()) expect(about, title).toMatch(/^[A-Z].+\.$/);
 });

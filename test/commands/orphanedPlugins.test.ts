@@ -22,7 +22,7 @@ function processes(table: Record<number, [program: string, cwd: string, parent: 
   return folder;
 }
 
-describe('A.3, A.5: plugins of a Pulumi that was killed', () => {
+describe('3.3, 3.5: plugins of a Pulumi that was killed', () => {
   const plugin = '/home/me/.pulumi/plugins/resource-docker-v5.2.0/pulumi-resource-docker';
 
   it('are those of this checkout without a Pulumi above them', () => {

@@ -54,7 +54,7 @@ const present: Present = {
 };
 const nothing = { orphanContainers: [], orphanNetworks: [], refresh: [], replace: [] };
 
-describe('the repair before `up` (A.5)', () => {
+describe('the repair before `up` (3.5)', () => {
   it('does nothing where engine and state agree', () => {
     expect(planRepair(state, present)).toEqual(nothing);
   });

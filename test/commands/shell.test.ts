@@ -10,7 +10,7 @@ const evaluated = (lines: string, name: string): string =>
     env: { PATH: '/usr/bin:/bin' },
   });
 
-describe('what `npm run -s env` prints (A.4)', () => {
+describe('what `npm run -s env` prints (3.4)', () => {
   const nasty = ['plain', 'a b', "it's", '$HOME `id` $(id)', 'a"b\\c', '', 'ü\n!', '*', '-n', ';', '~'];
   it.each(nasty)('a shell reads %j as it is', (word) => {
     expect(evaluated(exportLines([], { WORD: word }), 'WORD')).toBe(word);

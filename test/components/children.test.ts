@@ -8,8 +8,8 @@ import { defaults, everything, systemA } from './stacks.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe.each([
-  ['C.12, C.21: the default stack', 'default', defaults],
-  ['A1, A2, C.21: system A', 'system-a', systemA],
+  ['3.12, 3.21: the default stack', 'default', defaults],
+  ['A1, A2, 3.21: system A', 'system-a', systemA],
 ])('%s', (_, name, config) => {
   test('has exactly these children with these inputs', async () => {
     const ran = await runProgram(config(), { stack: name });
@@ -17,7 +17,7 @@ describe.each([
   });
 });
 
-describe('C.13, C.21: names and parents', () => {
+describe('3.13, 3.21: names and parents', () => {
   let ran: Ran;
   let byUrn: Map<string, Recorded>;
   beforeAll(async () => {
@@ -67,7 +67,7 @@ describe('C.13, C.21: names and parents', () => {
   });
 });
 
-test.each(['prod', 'staging'])('C.19: Pulumi.%s.yaml makes a whole stack', async (stack) => {
+test.each(['prod', 'staging'])('3.19: Pulumi.%s.yaml makes a whole stack', async (stack) => {
   const yaml = readFileSync(`${root}/Pulumi.${stack}.yaml`, 'utf8');
   const ran = await runProgram(stackConfig(yaml), { stack });
   const names = services(ran).map(({ name }) => name);
@@ -76,7 +76,7 @@ test.each(['prod', 'staging'])('C.19: Pulumi.%s.yaml makes a whole stack', async
   expect(ran.resources.some(({ protect }) => protect)).toBe(stack === 'prod');
 });
 
-describe('C.14: the order of things', () => {
+describe('3.14: the order of things', () => {
   let ran: Ran;
   beforeAll(async () => {
     ran = await runProgram(everything());

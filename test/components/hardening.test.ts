@@ -31,7 +31,7 @@ const silent: [RegExp, string][] = [
 const excused = (list: readonly (readonly [RegExp, ...string[]])[], name: string): boolean =>
   list.some(([pattern]) => pattern.test(name));
 
-describe('C.13: what every container has', () => {
+describe('3.13: what every container has', () => {
   let ran: Ran;
   let all: Container[];
   beforeAll(async () => {
@@ -146,7 +146,7 @@ describe('C.13: what every container has', () => {
   });
 });
 
-describe('C.15: the Docker socket', () => {
+describe('3.15: the Docker socket', () => {
   const holders = (ran: Ran, path: string) =>
     containers(ran).filter((one) => hostPaths(one).some((it) => it.path === path));
 
@@ -181,7 +181,7 @@ describe('C.15: the Docker socket', () => {
   });
 });
 
-describe('C.13: volumes', () => {
+describe('3.13: volumes', () => {
   const guarded = async (production: boolean) => {
     const { config, ...rest } = everything();
     const ran = await runProgram({ ...rest, config: { ...config, production: String(production) } });

@@ -7,7 +7,7 @@ import { type Container, containers, imageKeyOf, uploads } from './look.ts';
 import { functionsOf, programsOf } from './programs.ts';
 import { everything } from './stacks.ts';
 
-// B.8: what a probe or a job runs is in the official image, by its contract.
+// 3.8: what a probe or a job runs is in the official image, by its contract.
 
 /** Every program that a container of ours starts by itself: what it is, what asks for its health, what its scripts use. */
 function programs(one: Container): string[] {
@@ -35,7 +35,7 @@ function inExec([program, ...words]: string[], one: Container): string[] {
 const missing = (key: ImageKey, list: readonly string[]): string[] =>
   list.filter((program) => !contractOf(key).provides(program));
 
-describe('B.8: only programs that the image contains', () => {
+describe('3.8: only programs that the image contains', () => {
   let ran: Ran;
   let known: [Container, ImageKey][];
   beforeAll(async () => {

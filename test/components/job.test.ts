@@ -18,12 +18,12 @@ const made = async (exitCode: number, preview = false) => {
 };
 afterEach(settled);
 
-test('C.14: a job that ended well is there to wait for', async () => {
+test('3.14: a job that ended well is there to wait for', async () => {
   const job = await made(0);
   expect(await valueOf((await valueOf(job.done)).name)).toBe('p-loki-config-check');
 });
 
-test('C.14: a job that failed fails `up` with its own words and the line to type', async () => {
+test('3.14: a job that failed fails `up` with its own words and the line to type', async () => {
   const job = await made(1);
   const { message } = await failureOf(job.done);
   expect(message).toContain('loki-config-check failed, and what runs was left as it is.');
@@ -32,7 +32,7 @@ test('C.14: a job that failed fails `up` with its own words and the line to type
   expect(message).toMatch(/pulumi up --replace 'urn:pulumi:[^']+::loki-config-check'/);
 });
 
-test('C.14: a preview, which has no exit code yet, does not fail', async () => {
+test('3.14: a preview, which has no exit code yet, does not fail', async () => {
   const job = await made(1, true);
   expect(await valueOf(job.done)).toBeUndefined();
 });

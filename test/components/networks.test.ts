@@ -8,7 +8,7 @@ const published = (ran: Ran) =>
     (inputs.ports ?? []).map(({ ip, external, internal }) => [name, ip, external, internal]),
   );
 
-describe('C.15: networks', () => {
+describe('3.15: networks', () => {
   let ran: Ran;
   beforeAll(async () => {
     ran = await runProgram(everything());
@@ -118,7 +118,7 @@ describe('C.15: networks', () => {
   });
 });
 
-describe('C.16, S9: what is published', () => {
+describe('3.16, S9: what is published', () => {
   test('A4: Grafana and CloudBeaver, on loopback', async () => {
     expect(published(await runProgram(everything()))).toEqual(
       expect.arrayContaining([

@@ -4,12 +4,12 @@ import { type Ran, runProgram, types, valueOf } from './harness.ts';
 import { container, containers, jobs, services, texts, uploads } from './look.ts';
 import { everything, everythingSecrets } from './stacks.ts';
 
-// C.17: a value planted in each secret, given or generated, is looked for wherever it could come out. Letters, digits
+// 3.17: a value planted in each secret, given or generated, is looked for wherever it could come out. Letters, digits
 // and nothing else: no escaping hides it. Unproved here: what the engine shows of a running container (test/e2e).
 const planted = (name: string) => `CANARY${name.replaceAll(/[^a-zA-Z0-9]/g, '')}0123456789abcdef`;
 const canary = /CANARY\w+/g;
 
-describe('C.17: secrets', () => {
+describe('3.17: secrets', () => {
   let ran: Ran;
   /** Every text of every resource, with the resource's name and the path. */
   let all: { at: string; path: string; text: string }[];
@@ -128,7 +128,7 @@ describe('C.17: secrets', () => {
   });
 });
 
-test('C.21: no Output reaches a renderer', async () => {
+test('3.21: no Output reaches a renderer', async () => {
   const wrong = /Calling \[?to(String|JSON)\]?|Output<T>|\[object |\bNaN\b/;
   expect(wrong.test(`an ${pulumi.output('x') as unknown as string}`)).toBe(true);
   for (const preview of [false, true]) {

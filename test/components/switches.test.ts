@@ -142,7 +142,7 @@ test('the rows hold each pair of switches in each way', () => {
   expect(seen.size).toBe(((keys.length * (keys.length - 1)) / 2) * 4);
 });
 
-describe('C.21: nothing is made inside apply', () => {
+describe('3.21: nothing is made inside apply', () => {
   const list = ({ resources }: Ran) => resources.map(({ type, name }) => `${type} ${name}`).sort();
 
   test('a preview without any output shows the same resources', async () => {

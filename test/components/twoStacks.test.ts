@@ -15,7 +15,7 @@ const ports = (ran: Ran): string[] =>
 
 const shared = (one: string[], other: string[]): string[] => one.filter((name) => other.includes(name));
 
-test('C.18: two stacks on one host share no container, volume, network or port', async () => {
+test('3.18: two stacks on one host share no container, volume, network or port', async () => {
   const one = await runProgram(everything(), { stack: 'one' });
   const otherPorts = (yaml: string) =>
     yaml
@@ -30,7 +30,7 @@ test('C.18: two stacks on one host share no container, volume, network or port',
   expect(shared(named(one), named(one))).toHaveLength(named(one).length);
 });
 
-test('C.18: two stacks with the same images each have them, and neither deletes them', async () => {
+test('3.18: two stacks with the same images each have them, and neither deletes them', async () => {
   const { resources } = await runProgram(everything(), { stack: 'one' });
   const images = resources.filter(({ type }) => type === types.image);
   expect(images.filter(({ inputs }) => inputs['keepLocally'] !== true)).toEqual([]);

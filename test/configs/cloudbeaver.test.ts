@@ -56,7 +56,7 @@ function serverConfig(from = config): { server: Record<string, unknown>; app: Re
   >;
 }
 
-describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
+describe('CloudBeaver renderer (A5, 3.17, 3.20)', () => {
   test('golden files', async () => {
     const { files, connections, secretFiles } = renderCloudBeaver(config);
     await expect(connections).toMatchFileSnapshot('golden/cloudbeaver/data-sources-taffrail.json');
@@ -70,7 +70,7 @@ describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
     expect(renderCloudBeaver(structuredClone(config))).toEqual(renderCloudBeaver(config));
   });
 
-  test('no password in the files, the environment or the templates (C.17)', () => {
+  test('no password in the files, the environment or the templates (3.17)', () => {
     const { files, connections, environment, secretFiles } = renderCloudBeaver(config);
     expect(JSON.stringify([files, connections, environment])).not.toContain('{{');
     expect(connections).not.toMatch(/"password"/);
@@ -81,7 +81,7 @@ describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
     ]);
   });
 
-  test('what is open in the shipped file is closed, each by its name (S8, C.20)', () => {
+  test('what is open in the shipped file is closed, each by its name (S8, 3.20)', () => {
     expect(serverConfig().app).toMatchObject({
       anonymousAccessEnabled: false,
       grantConnectionsAccessToAnonymousTeam: false,
@@ -142,7 +142,7 @@ describe('CloudBeaver renderer (A5, C.17, C.20)', () => {
   });
 });
 
-describe('CloudBeaver secret files (C.17)', () => {
+describe('CloudBeaver secret files (3.17)', () => {
   test('the initial data is JSON whatever the password holds; a value is never searched for holes', () => {
     expect(JSON.parse(fillSecretFile(secretFile('initial-data.conf'), secrets))).toMatchObject({
       adminName: 'cbadmin',

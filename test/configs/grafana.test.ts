@@ -90,7 +90,7 @@ describe('Grafana', () => {
     ]);
   });
 
-  test('S8, C.20: anonymous access, sign-up, telemetry and downloads are off, each by its name', () => {
+  test('S8, 3.20: anonymous access, sign-up, telemetry and downloads are off, each by its name', () => {
     expect(ini(config)).toMatchObject({
       'auth.anonymous.enabled': 'false',
       'users.allow_sign_up': 'false',
@@ -106,7 +106,7 @@ describe('Grafana', () => {
     });
   });
 
-  test('C.17: a password is a path of a file', () => {
+  test('3.17: a password is a path of a file', () => {
     const all = Object.entries({ ...ini(full), ...ini(config) });
     const secret = all.filter(([key]) => /password|secret$/.test(key));
     expect(secret.map(([, value]) => value)).toHaveLength(3);

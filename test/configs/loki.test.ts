@@ -42,7 +42,7 @@ describe('Loki', () => {
     ]);
   });
 
-  test('C.20: what it holds in memory by its own limits is well below its container’s', () => {
+  test('3.20: what it holds in memory by its own limits is well below its container’s', () => {
     const found = rendered(config) as {
       ingester: { wal: { replay_memory_ceiling: string } };
       query_range: { results_cache: { cache: { embedded_cache: { max_size_mb: number } } } };

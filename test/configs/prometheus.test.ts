@@ -50,7 +50,7 @@ const main = (given: PrometheusConfig) => parse(renderPrometheus(given)['prometh
 describe('Prometheus', () => {
   // A target's own relabelling is written as it is given: an order there is meant.
   rendersAlike('prometheus', { default: config }, renderPrometheus);
-  test('C.20, C.21: golden files, all that a job can have', async () => {
+  test('3.20, 3.21: golden files, all that a job can have', async () => {
     for (const [path, content] of Object.entries(renderPrometheus(full)))
       await expect(content).toMatchFileSnapshot(`golden/prometheus/full/${path}`);
     expect(renderPrometheus(structuredClone(full))).toEqual(renderPrometheus(full));
@@ -86,14 +86,14 @@ describe('Prometheus', () => {
     ]);
   });
 
-  test('C.14: the revision is named where it matches no file', () => {
+  test('3.14: the revision is named where it matches no file', () => {
     const files = renderPrometheus(full);
     const [, pattern = ''] = main(full).rule_files;
     expect(pattern).toBe(`revision/${prometheusRevision(files)}*`);
     expect(Object.keys(files).filter((path) => path.startsWith('revision/'))).toEqual([]);
   });
 
-  test('C.15, C.17: it asks for credentials, and no rendered file holds them', () => {
+  test('3.15, 3.17: it asks for credentials, and no rendered file holds them', () => {
     const flags = prometheusFlags('/etc/taffrail/current', '/run/secrets', 30 * 86_400, 10e9);
     expect(flags).toContain('--web.config.file=/run/secrets/prometheus-web.yml');
     expect(parse(prometheusWebConfig.template.replace('{{hash}}', '$2y$10$x'))).toEqual({

@@ -79,7 +79,7 @@ describe('Promtail', () => {
     expect(Object.keys(stages.structured_metadata)).toEqual(['chat_id', 'event', 'user_id']);
   });
 
-  test('C.20: it sends until Loki takes it', () => {
+  test('3.20: it sends until Loki takes it', () => {
     expect(rendered(config).clients).toMatchObject([{ backoff_config: { max_retries: 0 } }]);
   });
 });

@@ -20,11 +20,11 @@ export function rendersAlike<T>(
   otherOrder: (config: T) => T = reordered,
 ): void {
   for (const [name, config] of Object.entries(cases)) {
-    test(`C.20, C.21: golden files, ${name}`, async () => {
+    test(`3.20, 3.21: golden files, ${name}`, async () => {
       for (const [path, content] of Object.entries(render(config)))
         await expect(content).toMatchFileSnapshot(`golden/${program}/${name}/${path}`);
     });
-    test(`C.21: the same bytes twice and in any order of keys, ${name}`, () => {
+    test(`3.21: the same bytes twice and in any order of keys, ${name}`, () => {
       expect(render(structuredClone(config))).toEqual(render(config));
       expect(render(otherOrder(config))).toEqual(render(config));
       expect(revisionOf(render(otherOrder(config)))).toBe(revisionOf(render(config)));
@@ -34,7 +34,7 @@ export function rendersAlike<T>(
 
 /** A revision follows the content: it stays with the same settings, and each of the changes gives another one. */
 export function revisionFollows<T>(config: T, changes: readonly T[], revision: (config: T) => string): void {
-  test('C.14: the revision changes if and only if the content does', () => {
+  test('3.14: the revision changes if and only if the content does', () => {
     expect(revision(config)).toMatch(/^[0-9a-f]{12}$/);
     expect(revision(structuredClone(config))).toBe(revision(config));
     const revisions = [config, ...changes].map(revision);

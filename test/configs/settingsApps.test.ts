@@ -285,4 +285,4 @@ taffrail:apps:
   },
 ];
 
-describeBad('C.18 apps and databases', rows);
+describeBad('3.18 apps and databases', rows);

@@ -13,7 +13,7 @@ const settingsOf = (yaml: string, more: Partial<Source> = {}): Settings =>
 
 const day = 86_400;
 
-describe('C.18 good settings', () => {
+describe('3.18 good settings', () => {
   test('without any setting the defaults are whole', async () => {
     const text = `${JSON.stringify(settingsOf(''), null, 2)}\n`;
     await expect(text).toMatchFileSnapshot('golden/settings/defaults.json');
@@ -69,7 +69,7 @@ describe('C.18 good settings', () => {
     expect(map).toEqual({ 'ghcr.io': 'r.example.com/ghcr' });
   });
 
-  test('C.18: two stacks have nothing of one name', () => {
+  test('3.18: two stacks have nothing of one name', () => {
     const [one, other] = ['prod', 'staging'].map((stack) => settingsOf('', { stack }));
     expect([one?.project, other?.project]).toEqual(['taffrail-prod', 'taffrail-staging']);
     expect([one?.host, other?.host]).toEqual(['prod', 'staging']);
@@ -161,7 +161,7 @@ describe('S3, S9, D5', () => {
   });
 });
 
-describe('C.18: the folder extra', () => {
+describe('3.18: the folder extra', () => {
   const extra = (files: Record<string, string> | undefined) =>
     settingsOf('config: {taffrail:extra: own}', { readFolder: () => files });
 
@@ -184,7 +184,7 @@ describe('C.18: the folder extra', () => {
   });
 });
 
-describe('C.19: every setting is told', () => {
+describe('3.19: every setting is told', () => {
   const leaves = leavesOf(schema);
 
   test.each(leaves.map((leaf) => [leaf.path.join('.'), leaf] as const))(

@@ -278,4 +278,4 @@ taffrail:loki:
   },
 ];
 
-describeBad('C.18 Loki, Promtail and what is collected', rows);
+describeBad('3.18 Loki, Promtail and what is collected', rows);

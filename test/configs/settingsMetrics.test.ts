@@ -220,4 +220,4 @@ taffrail:blackboxExporter:
   },
 ];
 
-describeBad('C.18 Prometheus and the exporters', rows);
+describeBad('3.18 Prometheus and the exporters', rows);

@@ -282,4 +282,4 @@ taffrail:apps: {bot: {image: bot:1, secrets: {postgres_password: postgresPasswor
   },
 ];
 
-describeBad('C.18 secrets', rows);
+describeBad('3.18 secrets', rows);

@@ -225,4 +225,4 @@ const rows: BadSetting[] = [
   },
 ];
 
-describeBad('C.18 settings of the stack as a whole', rows);
+describeBad('3.18 settings of the stack as a whole', rows);

@@ -208,4 +208,4 @@ taffrail:cloudbeaver: {port: 3000}`,
   },
 ];
 
-describeBad('C.18 settings of the stack as a whole, second part', rows);
+describeBad('3.18 settings of the stack as a whole, second part', rows);

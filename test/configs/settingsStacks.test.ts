@@ -24,7 +24,7 @@ const stacks = [
 
 const running = (settings: Settings) => memoryLimits(settings).map(([key]) => key);
 
-describe.each(stacks)('C.19: the stack %s', (stack, path) => {
+describe.each(stacks)('3.19: the stack %s', (stack, path) => {
   test('is right once the secrets are set that its comments name', () => {
     expect(loadStack(file(path), stack).project).toBe(`taffrail-${stack}`);
     expect(secretsToSet(read(path))).toEqual(botKeys);
@@ -43,7 +43,7 @@ describe.each(stacks)('C.19: the stack %s', (stack, path) => {
   });
 });
 
-describe('C.19: one system in two environments', () => {
+describe('3.19: one system in two environments', () => {
   const prod = loadStack(file('Pulumi.prod.yaml'), 'prod');
   const staging = loadStack(file('Pulumi.staging.yaml'), 'staging');
 

@@ -233,4 +233,4 @@ taffrail:prometheus: {publish: {}}`,
   },
 ];
 
-describeBad('C.18 Grafana and CloudBeaver', rows);
+describeBad('3.18 Grafana and CloudBeaver', rows);

@@ -3,7 +3,7 @@ import { revisionOf } from '../../configs/files.ts';
 import { renderSocketProxy } from '../../configs/socketProxy/render.ts';
 import { rendersAlike } from './rendering.ts';
 
-describe('socket proxy (C.15)', () => {
+describe('socket proxy (3.15)', () => {
   rendersAlike(
     'socketProxy',
     { docker: { containerd: false }, containerd: { containerd: true } },

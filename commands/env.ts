@@ -2,10 +2,12 @@
  * `eval "$(npm run -s env)"`: prints what a shell needs so that `pulumi` works natively in this checkout: PATH,
  * backend, passphrase file, PULUMI_HOME and, where the rig is used, its engine. What the person has set is kept.
  */
-import { missingFrom, prepare } from './lib/environment.ts';
+import { delimiter, join } from 'node:path';
+import { missingFrom, prepare, programOn } from './lib/environment.ts';
 import { readArguments } from './lib/arguments.ts';
 import { showProgress } from './lib/progress.ts';
-import { run } from './lib/sentence.ts';
+import { root } from './lib/paths.ts';
+import { run, Sentence } from './lib/sentence.ts';
 import { exportLines, failingLine } from './lib/shell.ts';
 
 await run(async () => {
@@ -25,6 +27,8 @@ async function printed(): Promise<void> {
   progress.step('tools');
   const { path, variables } = await prepare(progress.now);
   progress.end();
-  console.log(exportLines(missingFrom(path, shellPath), variables));
-  console.error('After a pulumi that was killed, `npm run up` removes the dead lock and mends what it left.');
+  const own = join(root, 'commands', 'bin');
+  const cli = programOn([...path, ...shellPath.split(delimiter)], 'pulumi', own);
+  if (cli === undefined) throw new Sentence('The Pulumi CLI is not on the PATH.');
+  console.log(exportLines(missingFrom([own, ...path], shellPath), { ...variables, TAFFRAIL_PULUMI: cli }));
 }

@@ -123,6 +123,13 @@ async function installedPulumi(progress: (words: string) => void): Promise<strin
   return join(folder, 'bin');
 }
 
+/** The first program of that name in those folders, but for one of them. */
+export const programOn = (path: readonly string[], name: string, except: string): string | undefined =>
+  path
+    .filter((folder) => folder !== except)
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
+
 /** The folders of `path` that PATH does not have yet. */
 export const missingFrom = (path: readonly string[], current: string): string[] => {
   const present = new Set(current.split(delimiter));

@@ -15,15 +15,22 @@ export interface Lock {
   timestamp: string;
 }
 
-/** Every lock on a stack in a state folder; one that cannot be read counts as of no process. */
-export function locksOf(stack: string, state = stateFolder): Lock[] {
-  const folder = join(state, '.pulumi', 'locks', 'organization', 'taffrail', stack);
-  let files: string[];
+const locksFolder = (state: string): string =>
+  join(state, '.pulumi', 'locks', 'organization', 'taffrail');
+
+/** What is in a folder; nothing where there is none. */
+function entries(folder: string): string[] {
   try {
-    files = readdirSync(folder).filter((file) => file.endsWith('.json'));
+    return readdirSync(folder);
   } catch {
     return [];
   }
+}
+
+/** Every lock on a stack in a state folder; one that cannot be read counts as of no process. */
+export function locksOf(stack: string, state = stateFolder): Lock[] {
+  const folder = join(locksFolder(state), stack);
+  const files = entries(folder).filter((file) => file.endsWith('.json'));
   return files.map((file) => {
     const path = join(folder, file);
     try {
@@ -55,6 +62,22 @@ const alive = ({ pid, timestamp }: Lock): boolean => {
   const since = Date.parse(timestamp);
   return isAlive(pid, Number.isNaN(since) ? undefined : since);
 };
+
+/** The stacks that only dead processes of this host hold, each with one of those. */
+export function deadLocks(state = stateFolder, host = hostname()): { stack: string; pid: number }[] {
+  return entries(locksFolder(state)).flatMap((stack) => {
+    const locks = locksOf(stack, state);
+    const [first] = locks;
+    return first && locks.every((lock) => lock.hostname === host && !alive(lock))
+      ? [{ stack, pid: first.pid }]
+      : [];
+  });
+}
+
+/** What to type when a killed run left its lock. */
+export const deadLockWords = ({ stack, pid }: { stack: string; pid: number }): string =>
+  `The lock on the stack ${stack} was left by process ${pid}, which is dead. To remove it and mend what that run left:\n` +
+  `  npm run up${stack === 'local' ? '' : ` -- -s ${stack}`}`;
 
 /** Who holds a stack, and what to type. */
 export function heldBy(stack: string, lock: Omit<Lock, 'file'>, host = hostname()): string {

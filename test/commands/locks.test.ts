@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { breakDeadLocks, holdStack, locksOf } from '../../commands/lib/locks.ts';
+import { breakDeadLocks, deadLocks, deadLockWords, holdStack, locksOf } from '../../commands/lib/locks.ts';
 import { isAlive } from '../../commands/lib/processes.ts';
 
 let folder: string;
@@ -26,7 +26,7 @@ function lock(pid: number, host = hostname(), timestamp = new Date().toISOString
   return file;
 }
 
-describe('a lock in the state folder (A.5)', () => {
+describe('a lock in the state folder (3.5)', () => {
   it('of a dead process is removed, with what lies beside it', () => {
     const pid = deadPid();
     const file = lock(pid);
@@ -58,6 +58,21 @@ describe('a lock in the state folder (A.5)', () => {
     writeFileSync(lock(1), 'half a li');
     expect(locksOf('local', folder)).toHaveLength(1);
     expect(breakDeadLocks('local', folder)).toEqual([0]);
+  });
+
+  it('of a dead process is named for those who use `pulumi` itself; one that lives, or is of elsewhere, is not', () => {
+    const pid = deadPid();
+    lock(pid);
+    expect(deadLocks(folder)).toEqual([{ stack: 'local', pid }]);
+    expect(deadLockWords({ stack: 'prod', pid })).toMatch(
+      new RegExp(`stack prod was left by process ${pid}, which is dead.*npm run up -- -s prod$`, 's'),
+    );
+    lock(process.pid);
+    expect(deadLocks(folder)).toEqual([]);
+    rmSync(join(folder, '.pulumi'), { recursive: true });
+    lock(deadPid(), 'elsewhere');
+    expect(deadLocks(folder)).toEqual([]);
+    expect(deadLocks(join(folder, 'nothing'))).toEqual([]);
   });
 
   it('is not needed: an empty state folder has none', () => {

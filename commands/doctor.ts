@@ -21,7 +21,7 @@ await run(async () => {
   const settings = settingsOf(stack);
   const engine = await connect(settings.dockerHost ?? process.env['DOCKER_HOST'] ?? defaultAddress);
   try {
-    const facts = await collectFacts(engine, settings, rig);
+    const facts = await collectFacts(engine, settings, rig && settings.dockerHost === undefined);
     const findings = judge(facts);
     const flag = stack === 'local' ? '' : ` -- -s ${stack}`;
     const failing = findings.filter(({ level }) => level === 'fail').length;

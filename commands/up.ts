@@ -43,7 +43,7 @@ async function up(name: string, progress: Progress): Promise<void> {
   try {
     if (rig) progress.line(rigWords(standIns));
     progress.step('host');
-    await checkHost(engine, settings, rig, progress);
+    await checkHost(engine, settings, rig && settings.dockerHost === undefined, progress);
     await refuseForeign(engine, name);
 
     progress.step('state');

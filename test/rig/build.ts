@@ -56,8 +56,14 @@ const moduleFolder = (one: Part): string | undefined => {
   return folder && existsSync(join(folder, 'go.mod')) ? folder : undefined;
 };
 
+/** A row and the folder of its module. */
+export interface Buildable {
+  one: Part;
+  module: string;
+}
+
 /** The rows that are built here: those with a module (a stand-in's may not be written yet). */
-export function buildable(): { one: Part; module: string }[] {
+export function buildable(): Buildable[] {
   return parts.flatMap((one) => {
     const module = moduleFolder(one);
     return module === undefined ? [] : [{ one, module }];
@@ -95,14 +101,17 @@ async function goVersion(folder: string): Promise<string> {
  * found by its sources alone, so that nobody needs Go to use it.
  */
 async function partFolder(one: Part, folder: string): Promise<string> {
-  const { module, outputs, tags, ldflags, cgo, plugin, version } = one;
+  const { module, testData, outputs, tags, ldflags, cgo, plugin, version } = one;
   const recipe = [module, outputs, tags, ldflags, cgo, plugin, version];
-  const files = globSync('**', { cwd: folder })
-    .filter((file) => !file.endsWith('_test.go') && statSync(join(folder, file)).isFile())
-    .sort();
+  const sources = [folder, ...(testData === undefined ? [] : [join(here, testData)])].flatMap((root) =>
+    globSync('**', { cwd: root })
+      .sort()
+      .map((file) => ({ file, path: join(root, file) }))
+      .filter(({ path }) => statSync(path).isFile()),
+  );
   const hashed = (...more: string[]): string => {
     const hash = createHash('sha256').update(JSON.stringify([...recipe, ...more]));
-    for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
+    for (const { file, path } of sources) hash.update(`\0${file}\0`).update(readFileSync(path));
     return `${one.name}-${hash.digest('hex').slice(0, 16)}`;
   };
   const note = join(cacheFolder(), 'built', hashed(process.arch));
@@ -123,7 +132,7 @@ function lastLines(log: string): string {
 /** Runs a program with its output in the log; `seen` gets its newest line about once a second. */
 async function logged(
   command: string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; log: string; name: string },
+  options: { cwd: string; env: NodeJS.ProcessEnv; log: string; name: string; failing?: string },
   seen: (line: string) => void,
 ): Promise<void> {
   const file = openSync(options.log, 'a');
@@ -146,7 +155,8 @@ async function logged(
     if (code !== 0) {
       const said = lastLines(options.log);
       throw new RigError(
-        `part "${options.name}" of the rig does not build:\n${said}\nThe whole log: ${options.log}`,
+        `part "${options.name}" of the rig ${options.failing ?? 'does not build'}:\n${said}\n` +
+          `The whole log: ${options.log}`,
       );
     }
   } finally {
@@ -170,10 +180,24 @@ async function buildPart(
   cpSync(module, join(work, 'module'), { recursive: true });
   const made = join(work, 'made');
   const options = { cwd: join(work, 'module'), env: goEnv(one), log, name: one.name };
+  const flags = ['-mod=readonly', '-buildvcs=false', '-trimpath', `-tags=${one.tags ?? ''}`];
   const goBuild = (file: string, source: string, ldflags: string): Promise<void> => {
-    const flags = ['-v', '-mod=readonly', '-buildvcs=false', '-trimpath', `-tags=${one.tags ?? ''}`];
-    return logged(['go', 'build', ...flags, `-ldflags=-s -w ${ldflags}`, '-o', file, source], options, seen);
+    const linking = ['-v', ...flags, `-ldflags=-s -w ${ldflags}`];
+    return logged(['go', 'build', ...linking, '-o', file, source], options, seen);
   };
+  if (one.kind === 'stand-in') {
+    const testing = (): void => {
+      seen('its own tests');
+    };
+    testing();
+    const inCheckout = {
+      ...options,
+      cwd: module, // they may read what lies beside it, and write nothing there
+      env: { ...options.env, GOTMPDIR: work }, // /tmp may refuse to run anything
+      failing: 'fails its own tests',
+    };
+    await logged(['go', 'test', ...flags, './...'], inCheckout, testing);
+  }
   let ldflags = one.ldflags ?? '';
   if (one.plugin) {
     const generator = join(work, 'gen');
@@ -194,24 +218,29 @@ async function buildPart(
 }
 
 /**
- * Builds the named parts, all when none is named, in the order of the table.
+ * Builds the named parts, all when none is named, in the order of the table. A stand-in is our own program: it passes its
+ * tests first.
  *
+ * @param rows other rows than the table's, for tests
+ * @param packages what asks for Debian's packages, for tests
  * @returns the folder of each part's programs, by part name
  * @throws RigError naming the part, go's last lines and the log
  */
 export async function buildParts(
   progress: Progress,
   names?: readonly string[],
+  rows: readonly Buildable[] = buildable(),
+  packages = ensurePackages,
 ): Promise<Map<string, string>> {
-  const wanted = buildable().filter(({ one }) => !names || names.includes(one.name));
+  const wanted = rows.filter(({ one }) => !names || names.includes(one.name));
   const folders = new Map<string, string>();
-  const missing: { one: Part; module: string; target: string }[] = [];
+  const missing: (Buildable & { target: string })[] = [];
   for (const { one, module } of wanted) {
     const target = await partFolder(one, module);
     folders.set(one.name, target);
     if (!existsSync(target)) missing.push({ one, module, target });
   }
-  await ensurePackages(missing.map(({ one }) => one.name));
+  await packages(missing.map(({ one }) => one.name));
   const [first] = missing;
   if (!first) return folders;
   const step = (index: number, name: string, detail: string): void => {

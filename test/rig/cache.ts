@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The first word says what is being done; shown as a live line or as plain lines. */
@@ -46,20 +46,20 @@ function writable(folder: string): boolean {
 export const isHomeWritable = (): boolean => writable(join(homedir(), '.cache'));
 
 /**
- * The rig's folder, made if need be: in TAFFRAIL_CACHE, else the user's cache, else /var/cache.
+ * The rig's folder, made if need be: in TAFFRAIL_CACHE, else the user's cache, else the machine's.
  * @throws RigError when none can be written
  */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env, machine = '/var/cache/taffrail'): string {
   const given = env.TAFFRAIL_CACHE;
   const user = env.XDG_CACHE_HOME
     ? join(env.XDG_CACHE_HOME, 'taffrail')
     : join(homedir(), '.cache', 'taffrail');
-  for (const root of given ? [given] : [user, '/var/cache/taffrail']) {
-    const folder = join(root, 'rig');
+  for (const root of given ? [given] : [user, machine]) {
+    const folder = resolve(root, 'rig'); // compilers run in other folders than ours
     if (writable(folder)) return folder;
   }
   throw new RigError(
-    `no folder to build the rig in: ${given ?? `${user} and /var/cache/taffrail`} cannot be written. ` +
+    `no folder to build the rig in: ${given || `${user} and ${machine}`} cannot be written. ` +
       'Type: export TAFFRAIL_CACHE=/a/folder/of/yours',
   );
 }

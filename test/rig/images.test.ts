@@ -10,7 +10,7 @@ import { allContracts, contractFolder, contractOf } from './images/contracts.ts'
 import { Rootfs } from './images/rootfs.ts';
 import { parts } from './parts.ts';
 
-describe('configs/images.ts', () => {
+describe('3.11: configs/images.ts', () => {
   test('every tag is a version, never a moving name', () => {
     for (const key of imageKeys)
       expect(images[key].tag, key).toMatch(/^v?\d+\.\d+(\.\d+)?(-(alpine|trixie|musl))?$/);
@@ -152,7 +152,7 @@ test('the engine is reached by unix or tcp only', () => {
   expect(() => engineAt('ssh://root@host')).toThrow('unix:// or tcp://');
 });
 
-describe('images:pin', () => {
+describe('3.11: images:pin', () => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const source = new URL('../../configs/images.ts', import.meta.url);
   const index = {

@@ -69,9 +69,13 @@ async function dockerAnswers(env: NodeJS.ProcessEnv): Promise<boolean> {
  * Whether the rig is to be used: TAFFRAIL_RIG=1 or 0 decides; else it is used where only package registries can
  * be reached.
  *
+ * @param options.reachable whether official downloads can be reached
  * @throws RigError with what to type where Docker does not answer although official downloads can be reached
  */
-export async function decideRig(env: NodeJS.ProcessEnv): Promise<{ use: boolean; reason: string }> {
+export async function decideRig(
+  env: NodeJS.ProcessEnv,
+  { reachable = downloadsReachable } = {},
+): Promise<{ use: boolean; reason: string }> {
   if (env.TAFFRAIL_RIG === '1') return { use: true, reason: 'TAFFRAIL_RIG=1' };
   if (env.TAFFRAIL_RIG === '0') return { use: false, reason: 'TAFFRAIL_RIG=0' };
   if (env.TAFFRAIL_RIG)
@@ -79,8 +83,8 @@ export async function decideRig(env: NodeJS.ProcessEnv): Promise<{ use: boolean;
   const docker = await dockerAnswers(env);
   if (docker && officialInstalled(env))
     return { use: false, reason: 'Docker answers, CLI and plugins are installed' };
-  const reachable = await downloadsReachable();
-  if (!reachable) return { use: true, reason: 'official downloads cannot be reached' };
+  const official = await reachable();
+  if (!official) return { use: true, reason: 'official downloads cannot be reached' };
   if (docker) return { use: false, reason: 'Docker answers and official downloads can be reached' };
   throw new RigError(
     `Docker does not answer on ${env.DOCKER_HOST ?? '/var/run/docker.sock'}. ` +
@@ -151,7 +155,7 @@ export async function ensureRig(options: {
   installPlugins(options.pulumiHome, folders);
   await ensureImages(dockerHost, folderOf, options.images ?? imageKeys, progress);
   return {
-    path: [cli],
+    path: [cli, folderOf('compose')],
     env: { ...pulumiEnv(options.pulumiHome), DOCKER_HOST: dockerHost },
     dockerHost,
     parts: partsTable(true),

@@ -21,6 +21,8 @@ export interface Part {
   readonly image?: ImageKey;
   /** Module folder, relative to test/rig; a stand-in whose folder does not exist is left out. */
   readonly module?: string;
+  /** What its tests read beside the module, relative to test/rig. */
+  readonly testData?: string;
   readonly outputs?: readonly Output[];
   readonly tags?: string;
   /** Linker flags beyond `-s -w`. */
@@ -222,6 +224,7 @@ export const parts: readonly Part[] = [
     version: '26.2.0',
     image: 'cloudbeaver',
     module: 'standins/cloudbeaver',
+    testData: '../configs/golden/cloudbeaver',
     outputs: [{ file: 'cloudbeaver-standin', package: '.' }],
     note: 'the real one cannot be had from a package registry',
   },

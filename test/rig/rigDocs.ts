@@ -35,8 +35,8 @@ on where it stopped. \`npm run rig\` builds and starts it by itself, \`npm run r
 const standIns = `
 ## Stand-ins
 
-A stand-in says that it is one wherever it shows itself, and refuses what it does not know. What passes with it is no proof
-of what the last column of its table names.
+A stand-in says that it is one wherever it shows itself, refuses what it does not know, and is used only once it has
+passed its own tests. What passes with it is no proof of what the last column of its table names.
 `;
 
 const contracts = `

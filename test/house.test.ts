@@ -121,3 +121,21 @@ test('the files are really read', () => {
     'components/loki.ts',
   );
 });
+
+describe('3.2, 3.23: what CI runs is what the README names', () => {
+  const read = (file: string): string => readFileSync(`${root}/${file}`, 'utf8');
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const ci = [...read('.ci/run').matchAll(/^part '[^']+' (.+)$/gm)].map(([, command]) => command);
+
+  test('the test command, then the end-to-end test, each with a line of its own', () => {
+    expect(ci).toEqual(['npm cit', 'npm run e2e']);
+    for (const command of ci) expect(read('README.md')).toContain(`| \`${command ?? ''}\``);
+  });
+
+  test('the test command judges style, types and documents too, and every command exists', () => {
+    expect(scripts['test']).toBe('npm run lint && vitest run');
+    for (const program of ['eslint', 'prettier --check', 'tsc']) expect(scripts['lint']).toContain(program);
+    for (const [, name = ''] of read('README.md').matchAll(/`npm run (?:-s )?([\w:]+)/g))
+      expect(scripts, name).toHaveProperty([name]);
+  });
+});

@@ -47,3 +47,31 @@ export const demands: Readonly<Record<string, string>> = {
   E3: 'Audio: three alerts to Telegram',
   E4: 'Audio: the live page as a dashboard',
 };
+
+/** The core stack, in the numbers of its own list: what a test with `3.14` in its name is about. */
+export const parts: Readonly<Record<string, string>> = {
+  3.1: 'One command brings up the default on a fresh machine, shows how far it is, and ends with the addresses',
+  3.2: 'One command runs all tests that need no Docker',
+  3.3: '`down` leaves nothing, `doctor` says what to type, `status` is one screen',
+  3.4: '`pulumi` works natively, and says something useful where it cannot',
+  3.5: '`up` repairs what a killed run left',
+  3.6: 'When the rig is used, and what it says of its parts',
+  3.7: 'What is built from Go modules, and what stands in',
+  3.8: "Images honour the official image's contract",
+  3.9: 'A stand-in says that it is one, and refuses what it does not know',
+  '3.10': 'The rig is built once, resumes, and ends only what it started',
+  3.11: 'Versions are pinned in one file, and differences are told',
+  3.12: 'Every component, each of which can be switched off',
+  3.13: 'One maker of containers, images and volumes, hardened by default',
+  3.14: 'Files are checked, swapped, reloaded and read back; a failed job is repeated',
+  3.15: 'Networks apart, one filtering proxy before the Docker socket',
+  3.16: 'Published on loopback; a public address wants TLS or a word',
+  3.17: 'Secrets are files, one for each consumer, and in nothing else',
+  3.18: 'One reader of settings, every mistake at once; two stacks do not collide',
+  3.19: "Two environments as examples, the systems' stacks, generated documents",
+  '3.20': "Each program's configuration is tuned",
+  3.21: 'Settings, renderers, components and checkers are tested',
+  3.22: 'The end-to-end test',
+  3.23: 'What CI runs is what the README names',
+  3.24: 'The walls of the house',
+};

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { demands } from './systems.ts';
+import { demands, parts } from './systems.ts';
 import { type Report, systemsText } from './systemsDocs.ts';
 
 const report = (...tests: [string, string][]): Report => ({
@@ -28,6 +28,12 @@ test('3.21: an id is proved by the tests that carry it, and by no other', () => 
   expect(row(text, 'E4')).toEqual(['', '', 'not yet |']);
 });
 
+test('3.21: a number is not part of another, nor of a version', () => {
+  const text = systemsText({ unit: report(['3.14: x', 'passed'], ['v3.13.4 and 13.2', 'passed']) });
+  expect(row(text, '3.14')[0]).toBe('a.test.ts (1)');
+  for (const id of ['3.1', '3.4', '3.13', '3.2']) expect(row(text, id)[0], id).toBe('');
+});
+
 test('3.21: without results nothing is said to have passed', () => {
   const text = systemsText({});
   expect(text).not.toContain('passed |');
@@ -40,4 +46,6 @@ test('3.21: every id from S1 to E4 has its demand', () => {
     Array.from({ length: many }, (_, at) => `${letter}${String(at + 1)}`),
   );
   expect(Object.keys(demands)).toEqual(ids);
+  const numbers = Array.from({ length: 24 }, (_, at) => `3.${String(at + 1)}`);
+  expect(Object.keys(parts)).toEqual(numbers);
 });

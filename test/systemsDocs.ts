@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { demands } from './systems.ts';
+import { demands, parts } from './systems.ts';
 
 // docs/systems.md, written from the results of the last runs of `npm test` and `npm run e2e`.
 
@@ -20,21 +20,31 @@ const head = `# Systems
 Written by \`npm run docs\` from the results of \`npm test\` and \`npm run e2e\`; not by hand. A test is named after the ids
 it proves, or a part of it. *By unit tests only*: nothing shows yet what a real engine makes of it.
 
-| Id | Demand | Unit tests | End to end | Result |
+`;
+const table = `| Id | Demand | Unit tests | End to end | Result |
 | --- | --- | --- | --- | --- |
+`;
+const core = `
+## The core stack
+
+What all systems stand on, in the numbers of its own list.
+
 `;
 
 /** The whole of docs/systems.md, from the result files that are there. */
 export const systemsDocument = (): string => systemsText(readResults());
 
 export function systemsText(results: Results): string {
-  const rows = Object.entries(demands).map(([id, demand]) => {
-    const [unit = [], e2e = []] = kinds.map((kind) => testsOf(id, results[kind]));
-    return `| ${id} | ${demand} | ${files(unit)} | ${titles(e2e)} | ${result(unit, e2e)} |\n`;
-  });
+  const rowsOf = (all: Readonly<Record<string, string>>): string =>
+    Object.entries(all)
+      .map(([id, demand]) => {
+        const [unit = [], e2e = []] = kinds.map((kind) => testsOf(id, results[kind]));
+        return `| ${id} | ${demand} | ${files(unit)} | ${titles(e2e)} | ${result(unit, e2e)} |\n`;
+      })
+      .join('');
   const missing = kinds.filter((kind) => results[kind] === undefined);
   const note = missing.length > 0 ? `\nNo results were there of: ${missing.join(', ')}.\n` : '';
-  return `${head}${rows.join('')}${note}`;
+  return `${head}${table}${rowsOf(demands)}${core}${table}${rowsOf(parts)}${note}`;
 }
 
 interface Test {
@@ -45,7 +55,7 @@ interface Test {
 
 /** Those that carry the id as a word of its own: `S1` is not in `S10`, nor in `C.S1x`. */
 function testsOf(id: string, report: Report | undefined): Test[] {
-  const word = new RegExp(`(?<![\\w.])${id}(?!\\w)`);
+  const word = new RegExp(`(?<![\\w.])${id.replace('.', '\\.')}(?!\\.?\\w)`);
   return (report?.testResults ?? [])
     .flatMap(({ name: file, assertionResults }) =>
       assertionResults.map(({ fullName, status }) => ({ name: fullName, status, file: basename(file) })),

@@ -10,7 +10,7 @@ export default defineConfig(
       '.taffrail',
       'test/rig/go',
       'test/**/golden',
-      'commands/nodeVersion.cjs',
+      'commands/preload.cjs',
       'eslint.config.js',
     ],
   },

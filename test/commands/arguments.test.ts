@@ -46,11 +46,24 @@ it('a command says a mistake on stderr, without a stack trace, and exits with 1'
 });
 
 it('a Node that is too old gets one sentence', () => {
-  const check = join(import.meta.dirname, '../../commands/nodeVersion.cjs');
+  const check = join(import.meta.dirname, '../../commands/preload.cjs');
   const pretend =
     "Object.defineProperty(process.versions, 'node', { value: '20.20.2' }); require(process.argv[1])";
   const { status, stderr } = spawnSync(process.execPath, ['-e', pretend, check], { encoding: 'utf8' });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^Taffrail needs Node 22\.18 or newer, and this is 20\.20\.2\. Type: .*\n$/);
   expect(spawnSync(process.execPath, ['-r', check, '-e', '']).status).toBe(0);
+});
+
+it('what is loaded first keeps traces as Node writes them, whoever wants to map them, and what was compiled', () => {
+  const script = `
+    require('source-map-support/register');
+    console.log(new Error('x').stack.split('\\n')[1].trim(), typeof Error.prepareStackTrace, require('module').getCompileCacheDir());`;
+  const root = join(import.meta.dirname, '../..');
+  const called = spawnSync(process.execPath, ['-r', './commands/preload.cjs', '-e', script], {
+    encoding: 'utf8',
+    cwd: root,
+  });
+  expect(called.stderr).toBe('');
+  expect(called.stdout).toMatch(/^at \[eval\]:3:\d+ undefined \/.*\/node_modules\/\.cache\/compiled/);
 });

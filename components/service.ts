@@ -338,11 +338,16 @@ function labels(host: Host, service: string, more: Record<string, pulumi.Input<s
     'com.docker.compose.service': service,
     'com.docker.compose.container-number': '1',
     'com.docker.compose.oneoff': oneoff ? 'True' : 'False',
+    // Without these two `docker compose ls` and `ps` do not see a container. Jobs they need not see.
+    ...(!oneoff && {
+      'com.docker.compose.config-hash': 'made-by-taffrail',
+      'com.docker.compose.project.config_files': `Pulumi.${host.stack}.yaml`,
+    }),
     ...more,
   });
 }
 
-/** Compose's own labels: `docker compose ls` and every Docker UI then understand the stack. */
+/** Compose's own labels, by which Docker's tools group what belongs together. */
 export function composeLabels(host: Host, more: Record<string, pulumi.Input<string>>) {
   return Object.entries({
     'com.docker.compose.project': host.project,

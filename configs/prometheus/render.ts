@@ -91,7 +91,8 @@ export function prometheusFlags(
     `--web.listen-address=0.0.0.0:${String(prometheusPort)}`,
     '--storage.tsdb.path=/prometheus',
     `--storage.tsdb.retention.time=${goDuration(retention)}`,
-    `--storage.tsdb.retention.size=${String(Math.floor(retentionSize / 1e6))}MB`,
+    // In bytes: its MB is 1024 * 1024.
+    `--storage.tsdb.retention.size=${String(retentionSize)}B`,
     // POST /-/reload; behind the same credentials as everything else.
     '--web.enable-lifecycle',
     // A query that takes all memory would take the scrapes with it.

@@ -26,7 +26,9 @@ const scrapeJob = z.strictObject({
 
 export const prometheusSettings = z.strictObject({
   ...service('512MiB'),
-  retention: duration('How long metrics are kept.').prefault('30d'),
+  retention: duration(
+    'How long metrics are kept. They are deleted by the block: some stay a tenth longer.',
+  ).prefault('30d'),
   retentionSize: size('How much disk metrics may take; the oldest go first.', '10GB').prefault('10GB'),
   scrapeInterval: duration('How often targets are scraped and rules evaluated.', '15s').prefault('15s'),
   scrapeJobs: list(scrapeJob, 'Your own scrape jobs.'),

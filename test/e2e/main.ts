@@ -27,8 +27,8 @@ const progress: Progress = ({ step, index, total, detail }) => {
 
 async function environment(): Promise<Record<string, string>> {
   const PATH = [join(root, 'node_modules', 'node', 'bin')];
-  const base: Record<string, string> = {};
   const { use, reason } = await decideRig(process.env);
+  const base: Record<string, string> = { TAFFRAIL_E2E_RIG: use ? '1' : '0' };
   console.log(`${use ? 'The rig is used' : 'No rig'}: ${reason}.`);
   if (use) {
     startedEngine = (await engineStatus()).version === undefined;

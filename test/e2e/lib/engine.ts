@@ -4,10 +4,12 @@ import Docker from 'dockerode';
 import { imageTag } from '../../../configs/images.ts';
 import { ownLabel } from './place.ts';
 
-/** The engine of DOCKER_HOST; this machine's when it is not set. */
-export const docker = new Docker({
-  socketPath: (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, ''),
-});
+/** The socket of DOCKER_HOST's engine; this machine's when it is not set. */
+export const engineSocket = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(
+  /^unix:\/\//,
+  '',
+);
+export const docker = new Docker({ socketPath: engineSocket });
 
 export interface Answer {
   code: number;

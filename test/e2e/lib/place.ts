@@ -7,9 +7,9 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url)).replace(
 export const place = join(root, '.taffrail', 'e2e');
 /**
  * A copy of the checkout, in which everything runs: its state, passphrase and settings files are its own, so that a
- * person's stacks in the checkout itself are neither seen nor touched.
+ * person's stacks in the checkout itself are neither seen nor touched. Its path has a space, as people's have.
  */
-export const copy = join(place, 'checkout');
+export const copy = join(place, 'a checkout');
 /** What every run of the CLI and of the commands printed; searched for secrets. */
 export const outputs = join(place, 'outputs');
 export const results = join(root, '.taffrail', 'results', 'e2e.json');
@@ -17,3 +17,5 @@ export const results = join(root, '.taffrail', 'results', 'e2e.json');
 export const ownLabel = 'dev.taffrail.e2e';
 export const stackNames = ['e2e-a', 'e2e-b'] as const;
 export type StackName = (typeof stackNames)[number];
+/** Whether the rig's images and its stand-ins are under test. */
+export const onRig = process.env['TAFFRAIL_E2E_RIG'] === '1';

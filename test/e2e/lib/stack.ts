@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa, type ResultPromise } from 'execa';
 import { parse, stringify } from 'yaml';
@@ -59,6 +59,22 @@ export async function runIn(
   return { code: result.exitCode ?? 128, output, took: (performance.now() - begun) / 1000 };
 }
 
+/** Runs a program as a newcomer does: with none of what the test itself has set for the CLI. */
+export const asPerson = (...command: string[]): Promise<Run> =>
+  runIn('person', 'env', [
+    ...['PULUMI_BACKEND_URL', 'PULUMI_CONFIG_PASSPHRASE_FILE', 'PULUMI_HOME'].flatMap((name) => ['-u', name]),
+    `PATH=${shellPath}`,
+    ...command,
+  ]);
+/** Runs a script in a shell as the README has it. */
+export const inShell = (script: string): Promise<Run> =>
+  asPerson('sh', '-ec', `eval "$(npm run -s env)"; ${script}`);
+/** A PATH without the CLI: of the folders that the test put before it, only Node's stays. */
+const shellPath = (process.env['PATH'] ?? '')
+  .split(delimiter)
+  .filter((folder) => !existsSync(join(folder, 'pulumi')))
+  .join(delimiter);
+
 /** Starts a program in the copy, in a process group of its own, so that a test may kill all of it. */
 export function start(
   command: string,
@@ -73,7 +89,8 @@ export function start(
     killSignal: 'SIGINT',
     detached: options.detached ?? false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    env: { NO_COLOR: '1', ...options.env },
+    // A locale without UTF-8, as many a server has.
+    env: { NO_COLOR: '1', LC_ALL: 'POSIX', ...options.env },
   });
 }
 export type Started = ResultPromise<{ all: true; reject: false }>;

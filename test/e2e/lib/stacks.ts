@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { imageTag } from '../../../configs/images.ts';
 import { canHaveNeighbour, makeNeighbour, neighbour } from './netns.ts';
 import { copy, place } from './place.ts';
 import { type Operation, Stack } from './stack.ts';
@@ -27,7 +28,7 @@ export const addressOfB = canHaveNeighbour ? neighbour.host : '127.0.0.1';
 export const extraOf = (stack: Stack): string => `.taffrail/extra-${stack.name}`;
 
 /** Compose projects and labels whose lines stack A collects beside its own (S2). */
-export const collected = { project: 'e2e-shop', label: 'e2e.logs' };
+export const collected = { project: team.project, label: 'e2e.logs' };
 const counter = readFileSync(new URL('../../workloads/counter/counter.sh', import.meta.url), 'utf8');
 /** The counter's command on any image that has a shell. */
 export const counterCommand = (lines: number, burst: number, service = ''): string[] => [
@@ -92,12 +93,22 @@ const secretNamesOfA = [
 
 const settingsOfB = {
   host: 'e2e-host-b',
+  // S4, B1: lines for hours, metrics for days.
+  loki: { retention: '48h' },
   grafana: { port: ports[b.name]?.grafana, address: addressOfB },
   cloudbeaver: { port: ports[b.name]?.cloudbeaver, address: addressOfB },
   prometheus: { scrapeInterval: '5s' },
   promtail: { refresh: '2s' },
   cadvisor: { enabled: false },
   postgres: { enabled: true },
+  // A2: an App of an image that is there already; A's bot is built.
+  apps: {
+    hello: {
+      image: imageTag('tools'),
+      command: ['sh', '-c', 'trap "exit 0" TERM; echo "hello, $NAME"; sleep 3600 & wait $!'],
+      environment: { NAME: 'observer' },
+    },
+  },
   // S10, S3: a database that the team runs itself, and the team's network, on which Prometheus is `metrics`.
   databases: {
     team: {

@@ -1,36 +1,39 @@
+import { fileURLToPath } from 'node:url';
 import { imageTag } from '../../../configs/images.ts';
-import { created, ensureNetwork, exec } from './engine.ts';
+import { exec } from './engine.ts';
 import { until } from './http.ts';
+import { type Run, runIn } from './stack.ts';
 
 /** What a team runs beside stack B: a network, and on it a Postgres, neither of them made by Taffrail. */
 export const team = {
+  project: 'e2e-shop',
   network: 'taffrail-e2e-team',
   container: 'e2e-team-db',
   admin: 'boss',
   database: 'shop',
 } as const;
 
+const file = fileURLToPath(new URL('../../workloads/team/compose.yaml', import.meta.url));
+
+/** Docker's own compose: the rig's program, else the one that came with the engine. */
+export async function compose(...args: string[]): Promise<Run> {
+  const env = {
+    TEAM_POSTGRES: imageTag('postgres'),
+    TEAM_NETWORK: team.network,
+    TEAM_ADMIN: team.admin,
+    TEAM_DATABASE: team.database,
+  };
+  return runIn('compose', 'sh', ['-c', `${program} "$@"`, 'compose', ...args], { env });
+}
+const program = '$(command -v docker-compose || echo docker compose)';
+
 /** Runs a statement in the team's database, within its container, as a user of it. */
 export const teamSql = (sql: string, user: string = team.admin) =>
   exec(team.container, ['psql', '-h', '127.0.0.1', '-U', user, '-d', team.database, '-Atc', sql]);
 
 export async function ensureTeam(password: string): Promise<void> {
-  await ensureNetwork(team.network);
-  const database = await created({
-    name: team.container,
-    image: imageTag('postgres'),
-    network: team.network,
-    aliases: ['db'],
-    // As the official image is set up.
-    command: ['postgres', '-c', 'listen_addresses=*'],
-    environment: {
-      POSTGRES_USER: team.admin,
-      POSTGRES_DB: team.database,
-      // Nobody knows it: the server's environment shows the first one for ever, and the search for secrets looks there.
-      POSTGRES_PASSWORD_FILE: '/proc/sys/kernel/random/uuid',
-    },
-  });
-  await database.start();
+  const up = await compose('-f', file, 'up', '--detach', '--quiet-pull');
+  if (up.code !== 0) throw new Error(`the team's own compose project does not come up:\n${up.output}`);
   const { code, stderr } = await until(
     () => teamSql(`ALTER ROLE ${team.admin} PASSWORD '${password}'`),
     (answer) => answer.code === 0,

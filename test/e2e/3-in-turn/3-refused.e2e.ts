@@ -1,10 +1,13 @@
-import { writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { containersOf, docker, lifeOf, nameOf, startContainer } from './lib/engine.ts';
-import { copy } from './lib/place.ts';
-import type { Run } from './lib/stack.ts';
-import { b, ensureStacks } from './lib/stacks.ts';
+import { closed, engineThatSays } from './lib/otherEngine.ts';
+import { copy, place } from './lib/place.ts';
+import { type Run, runIn } from './lib/stack.ts';
+import { addressOfB, b, ensureStacks } from './lib/stacks.ts';
 
 /** A stack trace is no answer to a person's mistake. */
 const stackTrace = /\n\s+at .*:\d+:\d+/;
@@ -110,5 +113,79 @@ describe('what cannot be: a sentence, an exit code, and nothing that runs is tou
     const again = await b.npm('up');
     expect(again.code, again.output).toBe(0);
     expect(await livesOfServices()).toEqual(lives);
+  });
+});
+
+/** As a user to whom modes of files apply: root passes them by. */
+const withoutOverride =
+  process.getuid?.() === 0
+    ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--']
+    : ['env', '--'];
+const asPlainUser = (env: Record<string, string>, ...command: string[]): Promise<Run> => {
+  const [program = '', ...args] = [...withoutOverride, ...command];
+  return runIn('plain-user', program, args, { env });
+};
+
+describe('a host on which the stack cannot be', () => {
+  const socket = join(place, 'other engine.sock');
+  const dockerHost = `unix://${socket}`;
+
+  it('3.3: an engine below Docker 25, a full disk and a taken port are all named, each with what to type', async () => {
+    const old = { Version: '24.0.9', ApiVersion: '1.43' };
+    // A file system of the kernel's own has no room for anybody.
+    const engine = await engineThatSays(socket, { version: old, info: { DockerRootDir: '/sys' } });
+    const taker = createServer();
+    await new Promise<void>((resolve) => taker.listen(0, '0.0.0.0', resolve));
+    const { port } = taker.address() as { port: number };
+    const settings = { dockerHost, grafana: { ...setting('grafana'), port } };
+    const words = [
+      'Docker 24.0.9 (API 1.43) is too old: wanted is Docker 25 (API 1.44) or newer.',
+      'The disk is nearly full: 0 B free of 0 B at /sys; 2.0 GiB are wanted.',
+      `The port ${port} of ${addressOfB}, wanted by grafana.port, is taken by process ${process.pid} (`,
+    ];
+    const lines = ['https://get.docker.com', 'docker system df', `taffrail:grafana.port ${port + 1}`];
+    try {
+      const doctor = await refused(settings, () => b.npm('doctor'));
+      for (const part of [...words, ...lines]) expect(doctor).toContain(part);
+      expect(doctor).toMatch(/\b3 of \d+ checks failed/);
+      const up = await refused(settings, () => b.npm('up'));
+      for (const part of [...words, ...lines, 'Nothing was changed.']) expect(up).toContain(part);
+    } finally {
+      await Promise.all([closed(engine), closed(taker)]);
+    }
+  });
+
+  it('3.3: no engine, and no right to its socket', async () => {
+    const none = await refused({ dockerHost: 'unix:///nowhere/docker.sock' }, () => b.npm('up'));
+    expect(none).toContain('No Docker engine: there is no socket at /nowhere/docker.sock.');
+    expect(none).toContain('sudo systemctl start docker');
+    const engine = await engineThatSays(socket, { version: {}, info: {} });
+    chmodSync(socket, 0o000);
+    try {
+      const up = await refused({ dockerHost }, () => asPlainUser({}, 'npm', 'run', 'up', '--', '-s', b.name));
+      expect(up).toMatch(/The user \S+ may not use the Docker socket .*other engine\.sock/);
+      expect(up).toMatch(/sudo usermod -aG docker \S+ && newgrp docker/);
+    } finally {
+      await closed(engine);
+    }
+  });
+
+  it('3.1: a home that cannot be written is none of it: `npm run up` says that nothing changed', async () => {
+    const home = join(place, 'home of another');
+    mkdirSync(home, { recursive: true });
+    chmodSync(home, 0o555);
+    // What is built already is not to be built again elsewhere.
+    const TAFFRAIL_CACHE = process.env['TAFFRAIL_CACHE'] ?? join(homedir(), '.cache', 'taffrail');
+    try {
+      const up = await asPlainUser(
+        { HOME: home, TAFFRAIL_CACHE },
+        ...['sh', '-c', '! mkdir "$HOME/x" && exec npm run up -- -s "$0"', b.name],
+      );
+      expect(up.code, up.output).toBe(0);
+      expect(up.output).toContain('Nothing changed.');
+      expect(await livesOfServices()).toEqual(lives);
+    } finally {
+      rmSync(home, { recursive: true });
+    }
   });
 });

@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { logsOf } from './lib/engine.ts';
 import { basic, json, until } from './lib/http.ts';
+import { onRig } from './lib/place.ts';
 import { a, addressOfB, b, ensureStacks, ports } from './lib/stacks.ts';
 
 const base = `http://127.0.0.1:${String(ports[a.name]?.grafana)}`;
@@ -130,6 +132,27 @@ describe('Grafana', () => {
         }
       }
     }
+  });
+});
+
+describe('what stands in for Grafana', () => {
+  it('3.9: says so in its log, its health, its page and its refusals; the real one says no such thing', async () => {
+    const health = await json<{ commit: string }>(`${base}/api/health`);
+    const page = await json<string>(`${base}/login`);
+    const unknown = await json<{ message: string }>(`${base}/api/e2e-nowhere`, { headers: admin });
+    const made = await json<{ message: string }>(`${base}/api/datasources`, {
+      headers: admin,
+      body: { name: 'e2e', type: 'prometheus', url: 'http://127.0.0.1:1', access: 'proxy' },
+    });
+    expect(unknown.status).toBe(404);
+    const said = {
+      log: await logsOf(`${a.project}-grafana`),
+      health: health.body.commit,
+      page: JSON.stringify(page.body),
+      unknown: unknown.body.message,
+      made: made.body.message,
+    };
+    for (const [where, words] of Object.entries(said)) expect(/stand-in/.test(words), where).toBe(onRig);
   });
 });
 

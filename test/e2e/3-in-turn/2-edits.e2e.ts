@@ -115,8 +115,10 @@ describe('a broken edit', () => {
 });
 
 describe('a service that is down during an edit', () => {
-  it('3.14 3.22: up fails; once it runs again the next up converges without another edit', async () => {
+  it('3.3 3.14 3.22: `status` shows it, up fails; once it runs again the next up converges without another edit', async () => {
     await docker.getContainer(container).stop();
+    // 3.3: seen on the one screen, too.
+    expect((await b.npm('status')).output).toMatch(/^prometheus +exited \(\d+\) /m);
     b.configure({ prometheus: { ...before, scrapeInterval: '4s' } });
     // Native: `npm run up` would have started the service itself.
     const failed = await b.up();

@@ -3,9 +3,9 @@ import { CloudBeaverClient } from './lib/cloudbeaver.ts';
 import { docker, exec, inspect, startContainer } from './lib/engine.ts';
 import { basic, until } from './lib/http.ts';
 import { doorsOf, knock } from './lib/reach.ts';
-import { b, ensureStacks } from './lib/stacks.ts';
+import { b, ensureStacks, stacks } from './lib/stacks.ts';
 import { metrics, prometheusPassword } from './lib/stores.ts';
-import { team, teamSql } from './lib/team.ts';
+import { compose, team, teamSql } from './lib/team.ts';
 
 const client = 'e2e-team-client';
 const role = 'taffrail_exporter';
@@ -109,5 +109,20 @@ describe('a network of the team’s own', () => {
       `${b.project}-cloudbeaver 8978`,
       `${b.project}-prometheus 9090`,
     ]);
+  });
+});
+
+describe('Docker’s own compose', () => {
+  it('3.13: lists each stack as a project, and its services, beside the team’s', async () => {
+    const { code, output } = await compose('ls', '--format', 'json');
+    expect(code, output).toBe(0);
+    const projects = JSON.parse(output) as { Name: string; Status: string }[];
+    const status = Object.fromEntries(projects.map(({ Name, Status }) => [Name, Status]));
+    for (const name of [team.project, ...stacks.map(({ project }) => project)])
+      expect(status[name]).toMatch(/\brunning\(\d+\)/);
+    const ps = await compose('-p', b.project, 'ps', '--services');
+    expect(ps.output.split('\n')).toEqual(
+      expect.arrayContaining(['grafana', 'loki', 'prometheus', 'promtail']),
+    );
   });
 });

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CloudBeaverClient } from './lib/cloudbeaver.ts';
-import { exec } from './lib/engine.ts';
+import { exec, logsOf } from './lib/engine.ts';
+import { json } from './lib/http.ts';
+import { onRig } from './lib/place.ts';
 import { a, ensureStacks, ports } from './lib/stacks.ts';
 
 const base = `http://127.0.0.1:${String(ports[a.name]?.cloudbeaver)}`;
@@ -47,5 +49,18 @@ describe('CloudBeaver', () => {
     expect(
       (await new CloudBeaverClient(base).login('cbadmin', 'wrong-password-wrong')).errors?.length,
     ).toBeGreaterThan(0);
+  });
+});
+
+describe('what stands in for CloudBeaver', () => {
+  it('3.9: says so in its log, on its page and when it refuses; the real one says no such thing', async () => {
+    const page = await json<string>(base);
+    const unknown = await json<unknown>(`${base}/api/gql`, { body: { query: '{ e2eNowhere }' } });
+    const said = {
+      log: await logsOf(`${a.project}-cloudbeaver`),
+      page: JSON.stringify(page.body),
+      unknown: JSON.stringify(unknown.body),
+    };
+    for (const [where, words] of Object.entries(said)) expect(/stand-in/.test(words), where).toBe(onRig);
   });
 });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker, ensureNetwork, logsOf, startContainer } from './lib/engine.ts';
+import { docker, ensureNetwork, gone, logsOf, startContainer } from './lib/engine.ts';
 import { until } from './lib/http.ts';
 import { a, b, collected, counterCommand, ensureStacks } from './lib/stacks.ts';
 import { inOrder, lines, loki, type Stream } from './lib/stores.ts';
+import { team } from './lib/team.ts';
 
 // Four containers print 10,000 lines between them; none was started by Taffrail. Two that print the same are not asked for.
 const each = 2500;
@@ -29,6 +30,7 @@ const unselected = {
 };
 const network = 'e2e-workloads';
 const long = 'e2e-long-line';
+const restarts = 'e2e-restarts';
 
 beforeAll(async () => {
   await ensureStacks();
@@ -55,8 +57,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all(
-    [...Object.keys({ ...selected, ...unselected }), long].map((name) =>
-      docker.getContainer(name).remove({ force: true, v: true }),
+    [...Object.keys({ ...selected, ...unselected }), long, restarts].map((name) =>
+      docker.getContainer(name).remove({ force: true, v: true }).catch(gone),
     ),
   );
   await docker.getNetwork(network).remove();
@@ -87,6 +89,15 @@ describe('10,000 numbered lines', () => {
     expect(found).toHaveLength(each);
   });
 
+  it('S2 S5: those of a project that its own `docker compose` started arrive, named as compose names them', async () => {
+    const found = await until(
+      () => lines(a.project, `{project="${team.project}", service="db"}`),
+      (streams) => streams.length > 0,
+    );
+    expect(found[0]?.stream).toMatchObject({ container: team.container, job: 'docker', host: 'e2e-host-a' });
+    expect(inOrder(found).join('\n')).toContain('database system is ready to accept connections');
+  });
+
   it('S2: lines of containers that nobody selected do not arrive', async () => {
     for (const container of Object.keys(unselected)) {
       // The control: they printed the same lines at the same time as the others.
@@ -104,6 +115,30 @@ describe('10,000 numbered lines', () => {
     expect(faults(all.filter((n) => n !== 7)).missing).toEqual([7]);
     expect(faults([...all, each]).repeated).toEqual([each]);
     expect(faults([2, 1, ...all.slice(2)]).backwards).toEqual([1]);
+  });
+
+  it('3.20: none is lost or doubled, and the order stays, when Promtail and then Loki are started anew in the middle', async () => {
+    const name = restarts;
+    await startContainer({
+      name,
+      labels: { [collected.label]: 'yes' },
+      network,
+      // 100 a second, for as long as both need.
+      command: counterCommand(each, each / 250),
+      user: '65534:65534',
+    });
+    // Loki answers nothing while it starts.
+    const arrived = async () =>
+      numbers(await lines(a.project, `{container="${name}"}`).catch((): Stream[] => []));
+    const begun = await until(arrived, (list) => list.length > 0, { seconds: 30, every: 100 });
+    await docker.getContainer(`${a.project}-promtail`).restart();
+    await docker.getContainer(`${a.project}-loki`).restart();
+    // The control: it happened while lines came.
+    expect(begun.length).toBeLessThan(each / 2);
+    expect((await logsOf(name)).split('\n').filter(Boolean).length).toBeLessThan(each);
+    const found = await until(arrived, (list) => list.length >= each, { seconds: 60 });
+    expect(faults(found)).toEqual(none);
+    expect(found).toHaveLength(each);
   });
 
   it('S2: a line longer than 16 KiB arrives as one', async () => {
@@ -206,6 +241,15 @@ describe('10,000 numbered lines', () => {
       const { result } = await loki<{ result: unknown[] }>(a.project, 'query', { query });
       expect(result.length, query).toBe(1);
     }
+  });
+
+  it('A2 S5: an App whose image is given says what its environment has, and its line is the App’s', async () => {
+    const found = await until(
+      () => lines(b.project, `{service="hello", container="${b.project}-hello"}`),
+      (streams) => streams.length > 0,
+      { seconds: 30 },
+    );
+    expect(inOrder(found)).toEqual(['hello, observer']);
   });
 
   it('A2: the bot read seven secrets and says only their sizes', async () => {

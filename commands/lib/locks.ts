@@ -15,8 +15,7 @@ export interface Lock {
   timestamp: string;
 }
 
-const locksFolder = (state: string): string =>
-  join(state, '.pulumi', 'locks', 'organization', 'taffrail');
+const locksFolder = (state: string): string => join(state, '.pulumi', 'locks', 'organization', 'taffrail');
 
 /** What is in a folder; nothing where there is none. */
 function entries(folder: string): string[] {

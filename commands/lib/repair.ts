@@ -11,11 +11,18 @@ import {
   ownerOf,
   pendingOperations,
   resources,
+  wantedNetworks,
 } from './state.ts';
 
 /** What the engine has of a stack, by identifier and name. */
 export interface Present {
-  containers: { id: string; name: string; running: boolean; owner?: string | undefined }[];
+  containers: {
+    id: string;
+    name: string;
+    running: boolean;
+    networks: string[];
+    owner?: string | undefined;
+  }[];
   networks: { id: string; name: string; used: boolean; owner?: string | undefined }[];
   volumes: string[];
   /** Every network and container of the engine, by identifier: also those that lost their labels. */
@@ -28,6 +35,8 @@ export interface Repair {
   /** Made by this state, as their label says, and no longer in it. */
   orphanContainers: { id: string; name: string }[];
   orphanNetworks: { id: string; name: string }[];
+  /** Services that run without a network of theirs: the plugin does not see that, so they are made anew. */
+  cutOff: { id: string; name: string }[];
   /** Why the state must be compared with the engine; empty when it need not. */
   refresh: string[];
   /** Jobs that must run again, by URN. */
@@ -50,11 +59,21 @@ export function planRepair(state: Deployment, present: Present): Repair {
     ...networks.filter((id) => !present.allNetworks.has(id)),
     ...volumes.filter((id) => !present.volumes.includes(id)),
   ].filter((id) => !pendingIds.has(id));
+  const wanted = wantedNetworks(state);
+  const cutOff = present.containers.filter(
+    ({ id, running: runs, networks: has }) => runs && wanted.get(id)?.some((name) => !has.includes(name)),
+  );
   const stopped = services.filter((id) => present.allContainers.has(id) && !running.has(id));
   return {
     orphanContainers,
     orphanNetworks,
-    refresh: [...pendingOperations(state), ...words(gone, 'is gone'), ...words(stopped, 'does not run')],
+    cutOff,
+    refresh: [
+      ...pendingOperations(state),
+      ...words(gone, 'is gone'),
+      ...words(stopped, 'does not run'),
+      ...cutOff.map(({ name }) => `${name} has lost a network`),
+    ],
     replace: failedJobs(state),
   };
 }
@@ -81,6 +100,7 @@ export async function look(engine: Engine, stack: string): Promise<Present> {
       id: container.Id,
       name: nameOf(container),
       running: container.State === 'running' || container.State === 'restarting',
+      networks: Object.keys(container.NetworkSettings.Networks),
       owner: container.Labels[label.owner],
     })),
     networks: inspected,
@@ -165,6 +185,10 @@ export async function repair(
   for (const { id, name } of plan.orphanNetworks) {
     say(`repair: removing the network ${name}, which is in no state`);
     await engine.docker.getNetwork(id).remove().catch(ignoreMissing);
+  }
+  for (const { id, name } of plan.cutOff) {
+    say(`repair: removing the container ${name}, which has lost a network; its volumes stay`);
+    await engine.docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreMissing);
   }
   let current = state;
   if (plan.refresh.length > 0) {

@@ -91,6 +91,17 @@ export function known(state: Deployment) {
   };
 }
 
+/** The networks on which each service must be: names by the container's identifier. */
+export const wantedNetworks = (state: Deployment): Map<string, string[]> =>
+  new Map(
+    ofType(state, containerType).flatMap(({ id, inputs }) => {
+      const names = listOf(inputs?.['networksAdvanced']).flatMap(({ name }) =>
+        typeof name === 'string' ? [name] : [],
+      );
+      return id === undefined || inputs?.['mustRun'] === false ? [] : [[id, names]];
+    }),
+  );
+
 /** Names of the images that the stack pulled or built. */
 export const imageNames = (state: Deployment): string[] => [
   ...new Set(

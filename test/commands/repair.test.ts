@@ -44,15 +44,15 @@ const stateOf = (...resources: StateResource[]): Deployment => ({
 const state = stateOf(network, volume, container('loki', 'c1'), job('loki-files', 'j1', 0));
 const present: Present = {
   containers: [
-    { id: 'c1', name: 'taffrail-local-loki', running: true, owner: 'aa11' },
-    { id: 'j1', name: 'taffrail-local-loki-files', running: false, owner: 'aa11' },
+    { id: 'c1', name: 'taffrail-local-loki', running: true, networks: ['stores'], owner: 'aa11' },
+    { id: 'j1', name: 'taffrail-local-loki-files', running: false, networks: [], owner: 'aa11' },
   ],
   networks: [{ id: 'n1', name: 'taffrail-local-stores', used: true, owner: 'aa11' }],
   volumes: ['taffrail-local-loki-data', 'somebody-elses'],
   allNetworks: new Set(['n1', 'bridge']),
   allContainers: new Set(['c1', 'j1', 'x']),
 };
-const nothing = { orphanContainers: [], orphanNetworks: [], refresh: [], replace: [] };
+const nothing = { orphanContainers: [], orphanNetworks: [], cutOff: [], refresh: [], replace: [] };
 
 describe('the repair before `up` (3.5)', () => {
   it('does nothing where engine and state agree', () => {
@@ -67,6 +67,22 @@ describe('the repair before `up` (3.5)', () => {
     expect(plan.orphanContainers.map(({ id }) => id)).toEqual(['c1', 'j1']);
     expect(plan.orphanNetworks.map(({ id }) => id)).toEqual(['n1']);
     expect(JSON.stringify(plan)).not.toContain('orphan"');
+  });
+
+  it('makes anew what runs without a network of its own, and leaves what has them all, more, or never had one', () => {
+    const on = (...names: string[]) => ({ inputs: { networksAdvanced: names.map((name) => ({ name })) } });
+    const plan = (wanted: Partial<StateResource>, networks: string[], running = true) =>
+      planRepair(stateOf(network, volume, container('loki', 'c1', wanted)), {
+        ...present,
+        containers: [{ id: 'c1', name: 'taffrail-local-loki', running, networks, owner: 'aa11' }],
+      });
+    const cut = plan(on('stores', 'front'), ['stores']);
+    expect(cut.cutOff.map(({ id }) => id)).toEqual(['c1']);
+    expect(cut.refresh).toEqual(['taffrail-local-loki has lost a network']);
+    expect(plan(on('stores'), ['stores', 'by-hand'])).toEqual(nothing);
+    expect(plan({ inputs: { networkMode: 'container:x' } }, [])).toEqual(nothing);
+    // One that is stopped is started anyway, and the engine says what it lacks.
+    expect(plan(on('stores'), [], false).cutOff).toEqual([]);
   });
 
   it('never removes what another state made, or nobody knows who', () => {

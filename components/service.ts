@@ -203,25 +203,27 @@ export class Job extends pulumi.ComponentResource {
       .all([container.exitCode, container.containerLogs, container.urn])
       .apply(([exitCode, logs, urn]) => {
         // None at all, whatever the type says: its create failed before it started.
-        if (exitCode !== 0) throw failure(name, logs, urn);
+        if (exitCode !== 0) throw failure(host.stack, name, logs, urn);
         return container;
       });
     this.registerOutputs({});
   }
 }
 
-function failure(name: string, logs: string | null | undefined, urn: string): Error {
+function failure(stack: string, name: string, logs: string | null | undefined, urn: string): Error {
+  // What comes after the service may have changed it.
+  const untouched = /-(check|files)$/.test(name) ? ', and what runs was left as it is' : '';
   const error = new pulumi.RunError(
     [
-      `${name} failed, and what runs was left as it is. Its words:`,
+      `${name} failed${untouched}. Its words:`,
       '',
       ...(logs ?? 'It could not be started.')
         .trim()
         .split('\n')
         .map((line) => `  ${line}`),
       '',
-      'Correct the cause, then type: npm run up',
-      `or, without npm run up:       pulumi up --replace '${urn}'`,
+      `Correct the cause, then type: npm run up${stack === 'local' ? '' : ` -- -s ${stack}`}`,
+      `or, without npm run up:       pulumi up -s ${stack} --replace '${urn}'`,
     ].join('\n'),
   );
   // The SDK prints the stack of an error that another resource waited for, whatever its class.

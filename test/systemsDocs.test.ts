@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { demands, parts } from './systems.ts';
 import { type Report, systemsText } from './systemsDocs.ts';
@@ -40,7 +42,7 @@ test('3.21: without results nothing is said to have passed', () => {
   expect(text).toContain('No results were there of: unit, e2e.');
 });
 
-test('3.21: every id from S1 to E4 has its demand', () => {
+test('3.21: every id has its demand', () => {
   const count = { S: 10, A: 7, B: 10, C: 8, D: 7, E: 4 };
   const ids = Object.entries(count).flatMap(([letter, many]) =>
     Array.from({ length: many }, (_, at) => `${letter}${String(at + 1)}`),
@@ -48,4 +50,21 @@ test('3.21: every id from S1 to E4 has its demand', () => {
   expect(Object.keys(demands)).toEqual(ids);
   const numbers = Array.from({ length: 24 }, (_, at) => `3.${String(at + 1)}`);
   expect(Object.keys(parts)).toEqual(numbers);
+});
+
+test('3.21: every id that a test carries is known', () => {
+  const folder = fileURLToPath(new URL('.', import.meta.url));
+  const files = globSync('**/*.{test,e2e}.ts', { cwd: folder });
+  expect(files.length).toBeGreaterThan(60);
+  const unknown = files.flatMap((file) =>
+    [
+      ...readFileSync(`${folder}/${file}`, 'utf8').matchAll(
+        /\b(?:it|test|describe)\b[^'"`\n]*['"`]([^:'"`\n]+):/g,
+      ),
+    ]
+      .flatMap(([, ids = '']) => ids.split(/[ ,]+/))
+      .filter((word) => /^(?:[A-Z]\d+|\d\.\d+|[A-Z]\.\d+)$/.test(word) && !(word in demands || word in parts))
+      .map((word) => `${file}: ${word}`),
+  );
+  expect(unknown).toEqual([]);
 });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type Docker from 'dockerode';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { imageTag } from '../../configs/images.ts';
-import { containersOf, docker, exec, inspect, nameOf } from './lib/engine.ts';
-import { a, b, ensureStacks, ports, record, stacks } from './lib/stacks.ts';
+import { imageTag } from '../../../configs/images.ts';
+import { containersOf, docker, exec, inspect, nameOf } from '../lib/engine.ts';
+import { a, b, ensureStacks, ports, record, stacks } from '../lib/stacks.ts';
 
 beforeAll(async () => {
   await ensureStacks();
@@ -149,7 +149,7 @@ describe('two stacks side by side', () => {
 
   it('A2: the workloads stand on the pinned tools image', () => {
     for (const workload of ['bot', 'counter']) {
-      const file = readFileSync(new URL(`../workloads/${workload}/Dockerfile`, import.meta.url), 'utf8');
+      const file = readFileSync(new URL(`../../workloads/${workload}/Dockerfile`, import.meta.url), 'utf8');
       expect(file).toContain(`FROM ${imageTag('tools')}\n`);
     }
   });

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
-import { imageTag } from '../../configs/images.ts';
-import { type Ran, runProgram, stackConfig } from '../components/harness.ts';
-import { type Container, container, containers, imageKeyOf, jobs, uploads } from '../components/look.ts';
-import { defaults, everything, systemA } from '../components/stacks.ts';
-import { type Answer, docker } from './lib/engine.ts';
-import { ownLabel } from './lib/place.ts';
+import { imageTag } from '../../../configs/images.ts';
+import { type Ran, runProgram, stackConfig } from '../../components/harness.ts';
+import { type Container, container, containers, imageKeyOf, jobs, uploads } from '../../components/look.ts';
+import { defaults, everything, systemA } from '../../components/stacks.ts';
+import { type Answer, docker } from '../lib/engine.ts';
+import { ownLabel } from '../lib/place.ts';
 
 const example = (file: string) =>
-  stackConfig(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
+  stackConfig(readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8'));
 const stacks = {
   local: defaults,
   prod: () => example('Pulumi.prod.yaml'),
@@ -63,7 +63,7 @@ function secretsOf(ran: Ran, job: Container): [string, string][] {
 
 const checks = (ran: Ran): Container[] => jobs(ran).filter(({ name }) => name.endsWith('-config-check'));
 
-describe('C14 E21: what a stack is told passes the checkers of the real programs', () => {
+describe('3.14 3.21: what a stack is told passes the checkers of the real programs', () => {
   test.for(Object.entries(stacks))('%s', async ([, config]) => {
     const ran = await runProgram(config());
     const found = checks(ran);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CloudBeaverClient } from './lib/cloudbeaver.ts';
-import { exec, logsOf } from './lib/engine.ts';
-import { json } from './lib/http.ts';
-import { onRig } from './lib/place.ts';
-import { a, ensureStacks, ports } from './lib/stacks.ts';
+import { CloudBeaverClient } from '../lib/cloudbeaver.ts';
+import { exec, logsOf } from '../lib/engine.ts';
+import { json } from '../lib/http.ts';
+import { onRig } from '../lib/place.ts';
+import { a, ensureStacks, ports } from '../lib/stacks.ts';
 
 const base = `http://127.0.0.1:${String(ports[a.name]?.cloudbeaver)}`;
 let password = '';

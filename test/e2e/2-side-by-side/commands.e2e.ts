@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { containersOf } from './lib/engine.ts';
-import { inShell } from './lib/stack.ts';
-import { addressOfB, b, ensureStacks, ports } from './lib/stacks.ts';
+import { containersOf } from '../lib/engine.ts';
+import { inShell } from '../lib/stack.ts';
+import { addressOfB, b, ensureStacks, ports } from '../lib/stacks.ts';
 
 beforeAll(async () => {
   await ensureStacks();

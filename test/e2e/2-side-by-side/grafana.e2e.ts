@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { logsOf } from './lib/engine.ts';
-import { basic, json, until } from './lib/http.ts';
-import { onRig } from './lib/place.ts';
-import { a, addressOfB, b, ensureStacks, ports } from './lib/stacks.ts';
+import { logsOf } from '../lib/engine.ts';
+import { basic, json, until } from '../lib/http.ts';
+import { onRig } from '../lib/place.ts';
+import { a, addressOfB, b, ensureStacks, ports } from '../lib/stacks.ts';
 
 const base = `http://127.0.0.1:${String(ports[a.name]?.grafana)}`;
 const baseB = `http://${addressOfB}:${String(ports[b.name]?.grafana)}`;

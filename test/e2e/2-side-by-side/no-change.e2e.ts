@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { containersOf, lifeOf, nameOf } from './lib/engine.ts';
-import { a, b, ensureStacks, stacks } from './lib/stacks.ts';
+import { containersOf, lifeOf, nameOf } from '../lib/engine.ts';
+import { a, b, ensureStacks, stacks } from '../lib/stacks.ts';
 
 beforeAll(async () => {
   await ensureStacks();
@@ -9,7 +9,7 @@ beforeAll(async () => {
 const lives = async (stack: string) =>
   Promise.all((await containersOf(stack)).map((one) => lifeOf(nameOf(one))));
 
-// That a preview can show a change is shown by the edits of the next file.
+// That a preview can show a change is shown by the edits of 3-in-turn.
 describe('nothing to do', () => {
   it('3.1 3.22: a preview after up shows no change; a second `npm run up` says so, and touches no container', async () => {
     const before = await lives(b.name);

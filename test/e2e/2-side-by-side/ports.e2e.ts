@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ImageKey, imageTag } from '../../configs/images.ts';
-import { docker, inspect, portsOf, runOnce, startContainer } from './lib/engine.ts';
-import { canHaveNeighbour, neighbour, neighbourFetch, openFromNeighbour } from './lib/netns.ts';
-import { doorsOf, knock } from './lib/reach.ts';
-import { a, b, ensureStacks, ports, stacks } from './lib/stacks.ts';
+import { type ImageKey, imageTag } from '../../../configs/images.ts';
+import { docker, inspect, portsOf, runOnce, startContainer } from '../lib/engine.ts';
+import { canHaveNeighbour, neighbour, neighbourFetch, openFromNeighbour } from '../lib/netns.ts';
+import { doorsOf, knock } from '../lib/reach.ts';
+import { a, b, ensureStacks, ports, stacks } from '../lib/stacks.ts';
 
 const app = `${a.project}-bot`;
 const open = 'e2e-open';

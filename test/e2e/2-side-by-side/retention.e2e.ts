@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { imageTag } from '../../configs/images.ts';
-import { lokiDataFolder } from '../../configs/loki/render.ts';
-import { lokiSettings } from '../../configs/loki/settings.ts';
-import { configFolder } from '../../configs/paths.ts';
-import { prometheusSettings } from '../../configs/prometheus/settings.ts';
-import { addressOf, docker, ensureNetwork, exec, gone, inspect, startContainer } from './lib/engine.ts';
-import { json, until } from './lib/http.ts';
-import { ownLabel } from './lib/place.ts';
-import { b, ensureStacks } from './lib/stacks.ts';
-import { inOrder, loki, metrics, prometheus, type Sample, type Stream } from './lib/stores.ts';
+import { imageTag } from '../../../configs/images.ts';
+import { lokiDataFolder } from '../../../configs/loki/render.ts';
+import { lokiSettings } from '../../../configs/loki/settings.ts';
+import { configFolder } from '../../../configs/paths.ts';
+import { prometheusSettings } from '../../../configs/prometheus/settings.ts';
+import { addressOf, docker, ensureNetwork, exec, gone, inspect, startContainer } from '../lib/engine.ts';
+import { json, until } from '../lib/http.ts';
+import { ownLabel } from '../lib/place.ts';
+import { b, ensureStacks } from '../lib/stacks.ts';
+import { inOrder, loki, metrics, prometheus, type Sample, type Stream } from '../lib/stores.ts';
 
 // Nobody waits for days, and a clock that is moved moves everything: the data is made old instead.
 

@@ -2,9 +2,9 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { containerdFolder } from '../../configs/exporters/containerd.ts';
-import { addressOf, docker, exec, inspect } from './lib/engine.ts';
-import { a, ensureStacks } from './lib/stacks.ts';
+import { containerdFolder } from '../../../configs/exporters/containerd.ts';
+import { addressOf, docker, exec, inspect } from '../lib/engine.ts';
+import { a, ensureStacks } from '../lib/stacks.ts';
 
 let address = '';
 let id = '';

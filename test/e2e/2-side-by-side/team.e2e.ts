@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CloudBeaverClient } from './lib/cloudbeaver.ts';
-import { docker, exec, inspect, startContainer } from './lib/engine.ts';
-import { basic, until } from './lib/http.ts';
-import { doorsOf, knock } from './lib/reach.ts';
-import { b, ensureStacks, stacks } from './lib/stacks.ts';
-import { metrics, prometheusPassword } from './lib/stores.ts';
-import { compose, team, teamSql } from './lib/team.ts';
+import { CloudBeaverClient } from '../lib/cloudbeaver.ts';
+import { docker, exec, inspect, startContainer } from '../lib/engine.ts';
+import { basic, until } from '../lib/http.ts';
+import { doorsOf, knock } from '../lib/reach.ts';
+import { b, ensureStacks, stacks } from '../lib/stacks.ts';
+import { metrics, prometheusPassword } from '../lib/stores.ts';
+import { compose, team, teamSql } from '../lib/team.ts';
 
 const client = 'e2e-team-client';
 const role = 'taffrail_exporter';

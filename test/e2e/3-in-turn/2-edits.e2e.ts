@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { containersOf, docker, inspect, lifeOf, nameOf } from './lib/engine.ts';
-import { until } from './lib/http.ts';
-import { a, b, ensureStacks, extra } from './lib/stacks.ts';
-import { metrics, prometheus, samples } from './lib/stores.ts';
+import { containersOf, docker, inspect, lifeOf, nameOf } from '../lib/engine.ts';
+import { until } from '../lib/http.ts';
+import { a, b, ensureStacks, extra } from '../lib/stacks.ts';
+import { metrics, prometheus, samples } from '../lib/stores.ts';
 
 const container = `${b.project}-prometheus`;
 const original = () => b.settings()['prometheus'] as Record<string, unknown>;

@@ -1,17 +1,19 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { containersOf, docker, lifeOf, nameOf, startContainer } from './lib/engine.ts';
-import { closed, engineThatSays } from './lib/otherEngine.ts';
-import { copy, place } from './lib/place.ts';
-import { type Run, runIn } from './lib/stack.ts';
-import { addressOfB, b, ensureStacks } from './lib/stacks.ts';
+import { imageTag } from '../../../configs/images.ts';
+import { containersOf, docker, lifeOf, nameOf, startContainer } from '../lib/engine.ts';
+import { closed, engineThatSays } from '../lib/otherEngine.ts';
+import { copy, place } from '../lib/place.ts';
+import { type Run, runIn } from '../lib/stack.ts';
+import { addressOfB, b, ensureStacks } from '../lib/stacks.ts';
 
 /** A stack trace is no answer to a person's mistake. */
 const stackTrace = /\n\s+at .*:\d+:\d+/;
-const foreign = `${b.project}-redis`;
+const foreign = `${b.project}-second`;
 let before: Record<string, unknown>;
 let lives: string[];
 
@@ -31,7 +33,7 @@ beforeAll(async () => {
   expect(lives.length).toBeGreaterThan(8);
 });
 afterAll(async () => {
-  b.configure({ redis: undefined, ...before });
+  b.configure(before);
   await docker
     .getContainer(foreign)
     .inspect()
@@ -89,19 +91,48 @@ describe('what cannot be: a sentence, an exit code, and nothing that runs is tou
     expect(output).toContain('Nothing was changed.');
   });
 
-  it('3.19: an image that is not there', async () => {
-    const loki = { ...setting('loki'), image: 'grafana/loki:e2e-no-such-tag' };
-    const output = await refused({ loki }, () => b.npm('up'));
-    // The second where no registry can be reached, as on the rig.
-    expect(output).toMatch(
-      /The image \S*e2e-no-such-tag does not exist under that name and tag|The registry \S+ cannot be reached from the engine/,
-    );
-    expect(output).toContain('e2e-no-such-tag');
+  it('3.8 3.19: an image that its registry does not have, and a registry that does not answer', async () => {
+    // Stands in for a registry that has nothing: what it says is the distribution specification's.
+    const registry = createHttpServer(({ url }, answer) => {
+      const known = url === '/v2/';
+      answer.writeHead(known ? 200 : 404, { 'content-type': 'application/json' });
+      answer.end(known ? '{}' : '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
+    });
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    const { port } = registry.address() as { port: number };
+    const images = {
+      loki: { ...setting('loki'), image: `127.0.0.1:${port}/loki:e2e-none` },
+      prometheus: { ...setting('prometheus'), image: '127.0.0.1:1/prometheus:e2e' },
+    };
+    try {
+      const output = await refused(images, () => b.npm('up'));
+      expect(output).toContain(
+        `The image 127.0.0.1:${port}/loki:e2e-none does not exist under that name and tag`,
+      );
+      expect(output).toContain('The registry 127.0.0.1:1 cannot be reached from the engine');
+    } finally {
+      await closed(registry);
+    }
+  });
+
+  it('3.13: a compose project of the stack’s name that is somebody else’s', async () => {
+    const name = 'e2e-foreign';
+    const labels = { 'com.docker.compose.project': b.project, 'com.docker.compose.service': 'web' };
+    const theirs = await startContainer({ name, labels, network: 'none', command: ['sleep', '600'] });
+    try {
+      const output = await refused({}, () => b.npm('up'));
+      expect(output).toContain(`The compose project ${b.project} on this engine is not Taffrail's: ${name}.`);
+      expect(output).toContain(`docker compose -p ${b.project} down`);
+    } finally {
+      await theirs.remove({ force: true, v: true });
+    }
   });
 
   it('3.19: a name that somebody else’s container has; it stays, and without it the next `up` goes on', async () => {
     const theirs = await startContainer({ name: foreign, network: 'none', command: ['sleep', '600'] });
-    const output = await refused({ redis: { enabled: true } }, () => b.npm('up'));
+    const output = await refused({ apps: { ...setting('apps'), second: { image: imageTag('tools') } } }, () =>
+      b.npm('up'),
+    );
     expect(output).toMatch(
       new RegExp(`The name ${foreign} is taken by the container [0-9a-f]{12}, which this stack did not make`),
     );

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ImageKey, imageTag } from '../../configs/images.ts';
-import { CloudBeaverClient } from './lib/cloudbeaver.ts';
-import { exec, runOnce } from './lib/engine.ts';
-import { basic, json } from './lib/http.ts';
-import { a, ensureStacks, ports, rememberSecrets } from './lib/stacks.ts';
+import { type ImageKey, imageTag } from '../../../configs/images.ts';
+import { CloudBeaverClient } from '../lib/cloudbeaver.ts';
+import { exec, runOnce } from '../lib/engine.ts';
+import { basic, json } from '../lib/http.ts';
+import { a, ensureStacks, ports, rememberSecrets } from '../lib/stacks.ts';
 
 const rotated = [
   'grafanaAdminPassword',

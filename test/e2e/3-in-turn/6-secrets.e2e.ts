@@ -10,12 +10,12 @@ import {
   inProcesses,
   inVolume,
   volumesOf,
-} from './lib/canaries.ts';
-import { passphraseFile } from './lib/copy.ts';
-import { containersOf, docker, exec, nameOf, startContainer } from './lib/engine.ts';
-import { copy, outputs } from './lib/place.ts';
-import { runIn } from './lib/stack.ts';
-import { a, ensureStacks, stacks } from './lib/stacks.ts';
+} from '../lib/canaries.ts';
+import { passphraseFile } from '../lib/copy.ts';
+import { containersOf, docker, exec, nameOf, startContainer } from '../lib/engine.ts';
+import { copy, outputs } from '../lib/place.ts';
+import { runIn } from '../lib/stack.ts';
+import { a, ensureStacks, stacks } from '../lib/stacks.ts';
 
 let canaries: Canaries;
 let containers: string[];

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { inspect, logsOf } from './lib/engine.ts';
-import { until } from './lib/http.ts';
-import { b, ensureStacks } from './lib/stacks.ts';
-import { inOrder, lines, prometheus } from './lib/stores.ts';
+import { docker, inspect, logsOf } from '../lib/engine.ts';
+import { until } from '../lib/http.ts';
+import { inShell } from '../lib/stack.ts';
+import { a, b, ensureStacks } from '../lib/stacks.ts';
+import { inOrder, lines, prometheus } from '../lib/stores.ts';
 
 const services = ['loki', 'prometheus'] as const;
 const ids = async () =>
@@ -45,6 +46,9 @@ describe('a replaced container', () => {
     b.configure({
       loki: { ...(loki as object), retention: '20d' },
       prometheus: { ...(metrics as object), retention: '20d' },
+      // For the tests below, which need no further `up`.
+      production: true,
+      collector: { keep: 'all' },
     });
     const up = await b.up();
     expect(up.code, up.output).toBe(0);
@@ -59,5 +63,37 @@ describe('a replaced container', () => {
     );
     expect(kept.slice(0, written.length)).toEqual(written);
     expect(await samplesBefore(moment)).toEqual(scraped);
+  });
+
+  it('S2: a stack that is told to collects the lines of all containers', async () => {
+    const theirs = `{project="${a.project}", service="bot"}`;
+    // Before, it had its own only: 2-side-by-side/logs looks.
+    expect(
+      await until(
+        () => lines(b.project, theirs),
+        (found) => found.length > 0,
+      ),
+    ).not.toEqual([]);
+  });
+
+  it('3.13: the volumes of a stack that is marked as production are not deleted, by either command', async () => {
+    const volumes = async () =>
+      (await docker.listVolumes()).Volumes.map(({ Name }) => Name).filter((name) =>
+        name.startsWith(b.project),
+      );
+    const before = await volumes();
+    const down = await b.npm('down', '--yes');
+    expect(down.code).toBe(1);
+    expect(down.output).toMatch(/Nothing was changed: .*prometheus-data.* are protected/);
+    expect(down.output).toContain(`pulumi state unprotect --all --yes -s ${b.name}`);
+    const destroy = await b.destroy();
+    expect(destroy.code).not.toBe(0);
+    expect(destroy.errors).toMatch(/protect/);
+    expect(await volumes()).toEqual(before);
+    expect((await ids()).length).toBe(2);
+    // The control: a stack that is not marked goes, in 9-down; that needs the mark taken away.
+    b.configure({ production: undefined, collector: undefined });
+    const unprotect = await inShell(`pulumi state unprotect --all --yes -s ${b.name}`);
+    expect(unprotect.code, unprotect.output).toBe(0);
   });
 });

@@ -2,13 +2,13 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stateFolder } from './lib/copy.ts';
-import { containersOf, docker, nameOf } from './lib/engine.ts';
-import { until } from './lib/http.ts';
-import { endOwnProcesses, ownProcesses } from './lib/processes.ts';
-import { inShell, start } from './lib/stack.ts';
-import { b, ensureStacks } from './lib/stacks.ts';
-import { metrics } from './lib/stores.ts';
+import { stateFolder } from '../lib/copy.ts';
+import { containersOf, docker, nameOf } from '../lib/engine.ts';
+import { until } from '../lib/http.ts';
+import { endOwnProcesses, ownProcesses } from '../lib/processes.ts';
+import { inShell, start } from '../lib/stack.ts';
+import { b, ensureStacks } from '../lib/stacks.ts';
+import { metrics } from '../lib/stores.ts';
 
 beforeAll(async () => {
   await ensureStacks();
@@ -52,7 +52,7 @@ describe('interrupted runs', () => {
     expect(native.code, native.output).toBe(1);
     expect(native.output).toMatch(/the stack is currently locked/);
     expect(native.output).toMatch(
-      /The lock on the stack e2e-b was left by process \d+, which is dead\..*\n +npm run up -- -s e2e-b\n/,
+      /The lock on the stack e2e-b was left by process \d+, which is dead\..*\n +npm run up -- -s e2e-b$/m,
     );
 
     const first = npmUp();
@@ -96,10 +96,13 @@ describe('interrupted runs', () => {
     const up = await b.npm('up');
     expect(up.code, up.output).toBe(0);
     expect(up.output).toMatch(/repair: comparing the state with the engine, because /);
+    expect(up.output).toMatch(/repair: removing the container \S+-loki, which has lost a network/);
     expect((await networks()).map(({ Name }) => Name).sort()).toEqual(lost.map(({ Name }) => Name).sort());
-    expect((await services()).filter((line) => !line.endsWith(' running') || line.includes('redis'))).toEqual([]);
-    const down = () => metrics(b.project, 'up == 0');
-    expect(await until(down, (found) => found.length === 0, { seconds: 60 })).toEqual([]);
+    expect((await services()).filter((line) => !line.endsWith(' running') || line.includes('redis'))).toEqual(
+      [],
+    );
+    const isDown = () => metrics(b.project, 'up == 0');
+    expect(await until(isDown, (found) => found.length === 0, { seconds: 60 })).toEqual([]);
     expect((await metrics(b.project, 'up == 1')).length).toBeGreaterThan(4);
   });
 });

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { stateFolder } from './lib/copy.ts';
-import { docker, startContainer, sweep } from './lib/engine.ts';
-import { ownProcesses } from './lib/processes.ts';
-import { ensureStacks, stacks } from './lib/stacks.ts';
-import { team } from './lib/team.ts';
+import { stateFolder } from '../lib/copy.ts';
+import { docker, startContainer, sweep } from '../lib/engine.ts';
+import { ownProcesses } from '../lib/processes.ts';
+import { ensureStacks, stacks } from '../lib/stacks.ts';
+import { team } from '../lib/team.ts';
 
 /** What of a stack is on the engine. */
 async function left(stack: string): Promise<string[]> {

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { containersOf, docker, sweep } from './lib/engine.ts';
-import { basic, json } from './lib/http.ts';
-import { copy } from './lib/place.ts';
-import { ownProcesses } from './lib/processes.ts';
-import { asPerson, inShell, type Run, runIn } from './lib/stack.ts';
+import { containersOf, docker, sweep } from '../lib/engine.ts';
+import { basic, json } from '../lib/http.ts';
+import { copy, stackNames } from '../lib/place.ts';
+import { ownProcesses } from '../lib/processes.ts';
+import { asPerson, inShell, type Run, runIn } from '../lib/stack.ts';
 
 // The embedded default, as a newcomer has it after `npm ci`: no settings, no secrets, the default ports. After the
 // other stacks are gone, so that the machine's memory and the person's own ports are asked for no longer than needed.
@@ -19,6 +19,9 @@ beforeAll(async () => {
   const theirs = await containersOf(local);
   if (theirs.length > 0)
     throw new Error('a stack `local` is on this engine; it may be yours. Type:  npm run down');
+  // As fresh as a clone: what the other stacks have left is theirs.
+  rmSync(join(copy, '.taffrail'), { recursive: true });
+  for (const name of stackNames) rmSync(join(copy, `Pulumi.${name}.yaml`), { force: true });
   for (const args of [
     ['init', '-q'],
     ['add', '-A'],
@@ -81,8 +84,11 @@ describe('`npm run up` in a fresh checkout', () => {
       ...networks.map(({ Name }) => Name).filter(named),
       ...volumes.map(({ Name }) => Name).filter(named),
     ]).toEqual([]);
-    expect(existsSync(join(copy, 'Pulumi.local.yaml'))).toBe(false);
-    expect((await git('status', '--porcelain', '--ignored')).output).not.toMatch(/Pulumi\.local|state/);
+    // Not even what git ignores; node_modules is the checkout's.
+    expect(existsSync(join(copy, '.taffrail'))).toBe(false);
+    expect(
+      (await git('status', '--porcelain', '--ignored')).output.replace(/^!! node_modules\/?$/m, '').trim(),
+    ).toBe('');
     expect(ownProcesses()).toEqual([]);
   });
 });

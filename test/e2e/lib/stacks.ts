@@ -75,6 +75,13 @@ const settingsOfA = {
       { name: 'protected', targets: ['bot:8080'], username: 'metrics', password: 'protectedMetricsPassword' },
     ],
   },
+  // One that is right, and one that cannot be.
+  blackboxExporter: {
+    probes: [
+      { name: 'bot', url: 'http://bot:8080/metrics/index.txt', contains: 'bot_messages_total' },
+      { name: 'nobody', url: 'http://bot:8080/nobody' },
+    ],
+  },
   promtail: { ...systemA['promtail'], refresh: '2s' },
   collector: {
     ...systemA['collector'],

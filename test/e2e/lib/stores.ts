@@ -1,5 +1,5 @@
 import { addressOf, exec } from './engine.ts';
-import { basic, json } from './http.ts';
+import { basic, json, until } from './http.ts';
 
 // Loki and Prometheus are asked at their containers' own addresses: a Linux host reaches its bridges.
 
@@ -87,4 +87,23 @@ export async function samples(project: string, selector: string, range: string) 
       },
     )
   ).result;
+}
+
+interface Target {
+  labels: Record<string, string>;
+  scrapeUrl: string;
+  health: string;
+  lastError: string;
+}
+
+/** `job url: error` of every target that is not up, once each has been scraped. */
+export async function targetsDown(project: string): Promise<string[]> {
+  const { activeTargets } = await until(
+    () => prometheus<{ activeTargets: Target[] }>(project, 'targets', { state: 'active' }),
+    ({ activeTargets: all }) => all.every(({ health }) => health !== 'unknown'),
+    { seconds: 30 },
+  );
+  return activeTargets
+    .filter(({ health }) => health !== 'up')
+    .map(({ labels, scrapeUrl, lastError }) => `${labels['job'] ?? ''} ${scrapeUrl}: ${lastError}`);
 }

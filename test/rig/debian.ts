@@ -3,11 +3,27 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { RigError } from './cache.ts';
-import { debianPackages } from './parts.ts';
+import { type DebianPackage, debianPackages } from './parts.ts';
 
-async function apt(...args: string[]): Promise<void> {
+/** Where packages are asked for and installed; tests have their own. */
+export interface Surroundings {
+  packages: readonly DebianPackage[];
+  aptGet: string;
+  uid: number | undefined;
+  input: NodeJS.ReadStream;
+  output: NodeJS.WriteStream;
+}
+const usual: Surroundings = {
+  packages: debianPackages,
+  aptGet: '/usr/bin/apt-get',
+  uid: process.getuid?.(),
+  input: process.stdin,
+  output: process.stderr,
+};
+
+async function apt(program: string, ...args: string[]): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const child = spawn('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], {
+  const child = spawn(program, ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], {
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -24,27 +40,29 @@ async function apt(...args: string[]): Promise<void> {
  * @param building the parts about to be built: their compilers are needed too
  * @throws RigError with the line to type: not root, no apt-get, or refused on the terminal
  */
-export async function ensurePackages(building: readonly string[]): Promise<void> {
-  const missing = debianPackages.filter(
+export async function ensurePackages(
+  building: readonly string[],
+  { packages, aptGet, uid, input, output }: Surroundings = usual,
+): Promise<void> {
+  const missing = packages.filter(
     ({ file, buildOf }) => !existsSync(file) && (buildOf === undefined || building.includes(buildOf)),
   );
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   const line = `apt-get install --no-install-recommends ${names.join(' ')}`;
   const reasons = missing.map(({ name, why }) => `  ${name}: ${why}`).join('\n');
-  if (process.getuid?.() !== 0)
-    throw new RigError(`the rig needs packages of Debian:\n${reasons}\nType: sudo ${line}`);
-  if (!existsSync('/usr/bin/apt-get')) {
+  if (uid !== 0) throw new RigError(`the rig needs packages of Debian:\n${reasons}\nType: sudo ${line}`);
+  if (!existsSync(aptGet)) {
     throw new RigError(`the rig needs programs, and this is no Debian to install them on:\n${reasons}`);
   }
-  if (process.stdin.isTTY && process.stderr.isTTY) {
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  if (input.isTTY && output.isTTY) {
+    const terminal = createInterface({ input, output });
     const answer = await terminal.question(`The rig needs packages of Debian:\n${reasons}\n${line} [Y/n] `);
     terminal.close();
     if (/^n/i.test(answer.trim())) throw new RigError(`not installed. When you are ready, type: ${line}`);
   } else {
-    process.stderr.write(`rig: ${line}\n`);
+    output.write(`rig: ${line}\n`);
   }
-  await apt('update');
-  await apt('install', '-y', '--no-install-recommends', ...names);
+  await apt(aptGet, 'update');
+  await apt(aptGet, 'install', '-y', '--no-install-recommends', ...names);
 }

@@ -173,9 +173,15 @@ export async function repair(
   const plan = planRepair(state, await look(engine, stack.name));
   const orphans = [...plan.orphanContainers, ...plan.orphanNetworks];
   if (orphans.length > 0 && !mayRemove) {
+    const line = (command: string, list: { name: string }[]) =>
+      list.length === 0 ? [] : [`  ${command} ${list.map(({ name }) => name).join(' ')}`];
     throw new Sentence(
-      `On the engine, but not in the state of ${stack.name}: ${orphans.map(({ name }) => name).join(', ')}.\n` +
-        `If no other command is at work on this stack:  docker rm -f ${plan.orphanContainers.map(({ name }) => name).join(' ')}`,
+      [
+        `On the engine, but not in the state of ${stack.name}: ${orphans.map(({ name }) => name).join(', ')}.`,
+        'If no other command is at work on this stack:',
+        ...line('docker rm -f', plan.orphanContainers),
+        ...line('docker network rm', plan.orphanNetworks),
+      ].join('\n'),
     );
   }
   for (const { id, name } of plan.orphanContainers) {

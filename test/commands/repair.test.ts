@@ -1,6 +1,14 @@
+import type { Stack } from '@pulumi/pulumi/automation/index.js';
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../commands/lib/engine.ts';
-import { movedWords, planRepair, type Present, refuseMoved, sameHost } from '../../commands/lib/repair.ts';
+import {
+  movedWords,
+  planRepair,
+  type Present,
+  refuseMoved,
+  repair,
+  sameHost,
+} from '../../commands/lib/repair.ts';
 import {
   type Deployment,
   failedJobs,
@@ -170,6 +178,32 @@ it('stops when the state lives on another engine, unless that is the same one by
   await refuseMoved(engine('ssh://new', ['c1']), 'local', moved);
   await refuseMoved(engine('ssh://old', []), 'local', moved);
   await refuseMoved(engine('ssh://new', []), 'local', stateOf(provider));
+});
+
+it('what is in no state of a shared backend is named, each kind with its line, and left alone', async () => {
+  const labels = { 'dev.taffrail.stack': 'prod', 'dev.taffrail.owner': 'aa11' };
+  const lists = {
+    listContainers: () =>
+      Promise.resolve([
+        { Id: 'c9', Names: ['/p-old'], State: 'running', Labels: labels, NetworkSettings: { Networks: {} } },
+      ]),
+    listNetworks: () => Promise.resolve([{ Id: 'n9', Name: 'p-front', Labels: labels }]),
+    listVolumes: () => Promise.resolve({ Volumes: null }),
+    getNetwork: () => ({ inspect: () => Promise.resolve({ Containers: {} }) }),
+  };
+  const repaired = (docker: object) =>
+    repair({ docker } as unknown as Engine, { name: 'prod' } as Stack, stateOf(), {
+      mayRemove: false,
+      say: () => undefined,
+      refresh: () => Promise.reject(new Error('not asked for')),
+    });
+  await expect(repaired(lists)).rejects.toThrow(
+    /p-old, p-front\.\n.*\n {2}docker rm -f p-old\n {2}docker network rm p-front$/,
+  );
+  const networksOnly = { ...lists, listContainers: () => Promise.resolve([]) };
+  await expect(repaired(networksOnly)).rejects.toThrow(
+    /at work on this stack:\n {2}docker network rm p-front$/,
+  );
 });
 
 it('`down` knows what is protected and which images were pulled', () => {

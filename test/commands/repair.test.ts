@@ -192,7 +192,7 @@ it('what is in no state of a shared backend is named, each kind with its line, a
     getNetwork: () => ({ inspect: () => Promise.resolve({ Containers: {} }) }),
   };
   const repaired = (docker: object) =>
-    repair({ docker } as unknown as Engine, { name: 'prod' } as Stack, stateOf(), {
+    repair({ docker } as unknown as Engine, { name: 'prod' } as unknown as Stack, stateOf(), {
       mayRemove: false,
       say: () => undefined,
       refresh: () => Promise.reject(new Error('not asked for')),

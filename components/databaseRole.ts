@@ -1,6 +1,14 @@
 import * as pulumi from '@pulumi/pulumi';
-import type { DatabaseAddress } from '../configs/databases/address.ts';
-import { passwordLine, redisCommands, roleConnections, roleSql } from '../configs/databases/roles.ts';
+import { type DatabaseAddress, exporterRole } from '../configs/databases/address.ts';
+import {
+  passwordLine,
+  redisLogin,
+  redisOwner,
+  redisUser,
+  redisUserByHand,
+  roleConnections,
+  roleSql,
+} from '../configs/databases/roles.ts';
 import { script } from '../configs/tools/scripts.ts';
 import { Credential } from './credential.ts';
 import type { Host } from './host.ts';
@@ -10,7 +18,7 @@ import { type Attachment, Job, pinnedImage } from './service.ts';
 export interface DatabaseRoleArgs {
   address: DatabaseAddress;
   kind: 'postgres' | 'redis';
-  /** Postgres: who makes the role. Without it the role is there already, and is only asked what it may do. */
+  /** Who makes the role. Without it the role is there already, and is only asked what it may do. */
   admin?: { user: string; password: pulumi.Output<string> } | undefined;
   /** The exporter's password; generated when an admin makes the role and none is given. */
   password: pulumi.Output<string> | undefined;
@@ -35,14 +43,26 @@ export class DatabaseRole extends pulumi.ComponentResource {
       networks: attachments(networks, address),
       after,
     };
-    this.ready = new Job(
+    const { done } = new Job(
       name,
       host,
       kind === 'postgres'
         ? { ...common, ...this.#postgres(host, address, admin) }
-        : { ...common, ...this.#redis(address) },
+        : { ...common, ...this.#redis(host, address, admin) },
       { parent: this },
-    ).done;
+    );
+    // Words of a job that ended well are not shown, and these a person has to know.
+    this.ready = done.apply((job) =>
+      pulumi.all([job.containerLogs, job.urn]).apply(([logs, urn]) => {
+        const forgets = /^.* forgets the user .*$/m.exec(logs)?.[0];
+        if (forgets !== undefined)
+          void pulumi.log.warn(
+            `The Redis ${address.name}: ${forgets}. Then type: pulumi up -s ${host.stack} --replace '${urn}'`,
+            this,
+          );
+        return job;
+      }),
+    );
     this.registerOutputs({});
   }
 
@@ -75,21 +95,32 @@ export class DatabaseRole extends pulumi.ComponentResource {
     };
   }
 
-  #redis(address: DatabaseAddress) {
+  #redis(host: Host, address: DatabaseAddress, admin: DatabaseRoleArgs['admin']) {
+    const { user } = address;
     return {
       command: [
         'sh',
         '/taffrail/redis.sh',
         address.host,
         String(address.port),
-        address.user,
+        user,
+        admin ? redisOwner(host.project) : '-',
+        exporterRole,
         ...(address.tls ? ['--tls', '--insecure'] : []),
       ],
       files: {
         '/taffrail/redis.sh': script('databases/redis.sh'),
-        '/staging/commands': pulumi.secret(
-          this.password.apply((password) => redisCommands(address.user, password)),
-        ),
+        '/staging/by-hand': redisUserByHand(user),
+        '/staging/another-by-hand': redisUserByHand(exporterRole),
+        '/staging/login': pulumi.secret(this.password.apply((password) => redisLogin(user, password))),
+        ...(admin && {
+          '/staging/admin-login': pulumi.secret(
+            admin.password.apply((password) => redisLogin(admin.user, password)),
+          ),
+          '/staging/user': pulumi.secret(
+            this.password.apply((password) => redisUser(user, password, host.project)),
+          ),
+        }),
       },
     };
   }

@@ -1,5 +1,11 @@
 import * as pulumi from '@pulumi/pulumi';
-import { type DatabaseAddress, ownPostgres, ownRedis, teamDatabase } from '../configs/databases/address.ts';
+import {
+  adminOf,
+  type DatabaseAddress,
+  ownPostgres,
+  ownRedis,
+  teamDatabase,
+} from '../configs/databases/address.ts';
 import { jsonText } from '../configs/databases/roles.ts';
 import { postgresExporter } from '../configs/exporters/postgres.ts';
 import { redisExporter } from '../configs/exporters/redis.ts';
@@ -51,7 +57,7 @@ export class Databases {
     for (const [name, database] of Object.entries(settings.databases)) {
       const admin = given(database.adminPassword);
       this.#watch(database.kind, teamDatabase(name, database), {
-        ...(admin && { admin: { user: database.adminUser, password: admin } }),
+        ...(admin && { admin: { user: adminOf(database), password: admin } }),
         password: given(database.password),
         after: [],
       });

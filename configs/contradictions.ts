@@ -38,7 +38,7 @@ const checks: [(keyof Parsed)[], (settings: Parsed, written: Written) => Mistake
   [['loki'], periodMistakes],
   [['apps', 'postgres', 'redis'], appMistakes],
   [['collector'], collectorMistakes],
-  [['databases', 'postgresExporter'], databaseMistakes],
+  [['databases', 'postgresExporter', 'redisExporter'], databaseMistakes],
   [['grafana'], grafanaMistakes],
   [['prometheus', 'apps'], scrapeJobMistakes],
   [['blackboxExporter'], probeMistakes],

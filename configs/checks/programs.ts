@@ -1,5 +1,6 @@
 import type { Parsed } from '../settings.ts';
 import { reservedAdminNames } from '../cloudbeaver/render.ts';
+import { adminOf, everybody } from '../databases/address.ts';
 import type { Mistake } from '../mistakes.ts';
 import { both, nameAndSet, remove, set, written } from '../whatToType.ts';
 
@@ -85,17 +86,28 @@ export function collectorMistakes({ collector }: Parsed): Mistake[] {
   });
 }
 
-/** Without a password of one kind or the other the exporter cannot get in (S10). */
-export function databaseMistakes({ databases, postgresExporter }: Parsed): Mistake[] {
-  return Object.entries(databases).flatMap(([name, { kind, adminPassword, password }]) => {
-    const path = ['databases', name, 'adminPassword'];
-    if (kind !== 'postgres' || !postgresExporter.enabled || (adminPassword ?? password) !== undefined)
-      return [];
+/** Without a password of one kind or the other the exporter cannot get in (S10), and no admin is made the exporter. */
+export function databaseMistakes({ databases, postgresExporter, redisExporter }: Parsed): Mistake[] {
+  return Object.entries(databases).flatMap(([name, database]) => {
+    const { kind, adminPassword, password, user } = database;
+    if (!(kind === 'postgres' ? postgresExporter : redisExporter).enabled) return [];
+    const path = ['databases', name];
+    if ((adminPassword ?? password) === undefined) {
+      const role = kind === 'postgres' ? 'role' : 'user';
+      return {
+        path: written([...path, 'adminPassword']),
+        given: 'neither adminPassword nor password',
+        wanted: `the secret of an admin, with which the ${role} is made, or that of a ${role} you made`,
+        type: nameAndSet([...path, 'adminPassword']),
+      };
+    }
+    const others = user === adminOf(database) || (kind === 'redis' && user === everybody);
+    if (adminPassword === undefined || !others) return [];
     return {
-      path: written(path),
-      given: 'neither adminPassword nor password',
-      wanted: 'the secret of an admin, with which the role is made, or that of a role you made',
-      type: nameAndSet(path),
+      path: written([...path, 'user']),
+      given: user,
+      wanted: 'a user of its own: with adminPassword it is made, and may read figures only',
+      type: remove([...path, 'user']),
     };
   });
 }

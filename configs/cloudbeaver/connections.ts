@@ -1,4 +1,4 @@
-import { ownPostgres, teamDatabase } from '../databases/address.ts';
+import { adminOf, ownPostgres, teamDatabase } from '../databases/address.ts';
 import type { Settings } from '../settings.ts';
 import type { CloudBeaverConnection } from './render.ts';
 
@@ -31,7 +31,7 @@ export function shownConnections(settings: Settings): Shown[] {
       .map(([name, database]) => ({
         ...teamDatabase(name, database),
         id: `team-${name}`,
-        user: database.adminUser,
+        user: adminOf(database),
         passwordHole: `team_${name.replaceAll('-', '_')}`,
         secret: database.adminPassword,
         network: database.network,

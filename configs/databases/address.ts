@@ -21,6 +21,8 @@ export const postgresPort = 5432;
 export const redisPort = 6379;
 /** The role of our exporters where we make it. */
 export const exporterRole = 'taffrail_exporter';
+/** Redis' user of `requirepass`; one older than 6 has no other. */
+export const everybody = 'default';
 
 export const ownPostgres = (settings: PostgresSettings): DatabaseAddress => ({
   name: 'postgres',
@@ -48,7 +50,11 @@ export const teamDatabase = (name: string, settings: ExternalDatabase): Database
   host: settings.host,
   port: settings.port ?? (settings.kind === 'postgres' ? postgresPort : redisPort),
   database: settings.database,
-  user: settings.user ?? (settings.kind === 'postgres' ? exporterRole : 'default'),
+  user: settings.user ?? exporterRole,
   network: settings.network,
   tls: settings.tls,
 });
+
+/** Who makes the role. */
+export const adminOf = ({ kind, adminUser }: Pick<ExternalDatabase, 'kind' | 'adminUser'>): string =>
+  adminUser ?? (kind === 'postgres' ? 'postgres' : everybody);

@@ -17,7 +17,7 @@ export const redisHealthcheck = [
 ];
 
 /** Keys whose length is asked for, and INFO, and nothing else. */
-const exporterRights =
+export const exporterRights =
   '~* resetchannels -@all +ping +info +select +dbsize +latency|latest +latency|histogram +slowlog|len +slowlog|get +type +exists +strlen +llen +scard +zcard +hlen +xlen +xinfo|stream +xinfo|groups +xinfo|consumers +pfcount';
 
 /** The whole configuration is a secret file, because passwords are in it. Holes: passwordHash, and exporterPasswordHash where it is watched. */

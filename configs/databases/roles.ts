@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { DatabaseAddress } from './address.ts';
+import { type DatabaseAddress, everybody } from './address.ts';
+import { exporterRights } from './redis.ts';
 
 /** Where a role job finds its files. */
 export const roleStaging = '/staging';
@@ -24,11 +25,23 @@ export const passwordLine = (password: string): string => `*:*:*:*:${password.re
 /** A text inside JSON, with its quotes. */
 export const jsonText = (text: string): string => JSON.stringify(text);
 
-/** What redis-cli reads from its input: quoted, because it splits at spaces. */
-export function redisCommands(user: string, password: string): string {
-  const quoted = `"${password.replace(/[\\"]/g, '\\$&')}"`;
-  return `AUTH ${user === 'default' ? '' : `${user} `}${quoted}\nINFO server\n`;
+/** What redis-cli reads from its input to log in: quoted, because it splits at spaces. */
+export function redisLogin(user: string, password: string): string {
+  const quoted = (text: string) => `"${text.replace(/[\\"]/g, '\\$&')}"`;
+  // With one word, as before Redis 6.
+  return `AUTH ${user === everybody ? '' : `${quoted(user)} `}${quoted(password)}\n`;
 }
+
+/** Whose an ACL user is: a channel by whose name we know ours again. Nobody may publish, so it gives no right. */
+export const redisOwner = (project: string): string => `made-by-${project}`;
+
+/** Makes the exporter's ACL user, or what it was before anew, in one step. */
+export const redisUser = (user: string, password: string, project: string): string =>
+  `ACL SETUSER ${user} reset on #${sha256(password)} ${exporterRights} &${redisOwner(project)}\n`;
+
+/** What a person types in redis-cli when Taffrail has no admin's secret (S10). */
+export const redisUserByHand = (user: string): string =>
+  `ACL SETUSER ${user} reset on >PASSWORD ${exporterRights}\n`;
 
 /** What Redis keeps of a password in its configuration: the password itself need not be there. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -24,19 +24,19 @@ export const externalDatabase = z.strictObject({
   tls: flag('Whether it is asked by TLS; its certificate is not judged.', 'true').default(false),
   database: text('The database to connect to (postgres).', 'shop').default('postgres'),
   adminUser: text(
-    'Who makes the exporter role, when `adminPassword` is given (postgres).',
+    'Who makes the exporter role, when `adminPassword` is given; default `postgres`, or `default` (redis).',
     'postgres',
-  ).default('postgres'),
+  ).optional(),
   adminPassword: secretName(
-    'The password of `adminUser`: with it a job makes the least-privilege role.',
+    'The password of `adminUser`: with it a job makes the least-privilege role, or ACL user (redis). A Redis without an aclfile forgets it when it restarts; `up` says what to type then.',
     'shopAdminPassword',
   ).optional(),
   user: name(
-    'Who the exporter is: its role (default `taffrail_exporter`), or its ACL user (redis; default `default`).',
+    'Who the exporter is: its role, or its ACL user (redis); default `taffrail_exporter`. One that you made may read figures and nothing else, or `up` refuses it. A Redis older than 6 has only `default`.',
     'taffrail_exporter',
   ).optional(),
   password: secretName(
-    'The password of that role, when you made the role yourself.',
+    'The password of that role, when you made the role yourself; `up` prints what to type.',
     'shopExporterPassword',
   ).optional(),
 });

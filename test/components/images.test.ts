@@ -107,6 +107,7 @@ describe('the reader of scripts', () => {
       'until wget -q x && [ -S y ]\ndo sleep 1; done\nexec /usr/bin/e.sh "$@"',
       ['/usr/bin/e.sh', 'sleep', 'wget'],
     ],
+    ['while read -r a; do\n  cut -c 1 "$a"\ndone <<\'END\'\nGET x\nSET y\nEND\nsort z', ['cut', 'sort']],
     ['tries=$((tries + 1))\nexec 3>/tmp/request\nexec 3>&-', []],
   ])('%j', (script, expected) => {
     expect(programsOf(script)).toEqual(expected);

@@ -16,6 +16,8 @@ interface Reader {
 
 /** The names of the programs of a script, sorted; without what the shell itself does and functions of the script. */
 export function programsOf(script: string): string[] {
+  // What a command reads from the script itself is text.
+  script = script.replaceAll(/<<-?'?(\w+)'?([^\n]*\n)[^]*?\n\t*\1(?=\n|$)/g, '$2');
   const reader: Reader = {
     text: script.replaceAll('\\\n', ' '),
     at: 0,

@@ -1,8 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import { exporterRole, ownPostgres, ownRedis, teamDatabase } from '../../configs/databases/address.ts';
+import {
+  adminOf,
+  exporterRole,
+  ownPostgres,
+  ownRedis,
+  teamDatabase,
+} from '../../configs/databases/address.ts';
 import { postgresEnvironment, postgresFlags } from '../../configs/databases/postgres.ts';
 import { redisConf, redisHealthcheck } from '../../configs/databases/redis.ts';
-import { jsonText, passwordLine, redisCommands, roleSql, sha256 } from '../../configs/databases/roles.ts';
+import {
+  jsonText,
+  passwordLine,
+  redisLogin,
+  redisUser,
+  redisUserByHand,
+  roleSql,
+  sha256,
+} from '../../configs/databases/roles.ts';
 import { externalDatabase, postgresSettings } from '../../configs/databases/settings.ts';
 import { contractOf } from '../rig/images/contracts.ts';
 
@@ -16,7 +30,7 @@ describe('Postgres', () => {
     await expect(text.join('\n')).toMatchFileSnapshot('golden/databases/postgres-flags.txt');
   });
 
-  test("C17: the image's own start, which exports what it reads, reads no secret", () => {
+  test("3.17: the image's own start, which exports what it reads, reads no secret", () => {
     const environment = postgresEnvironment('bot', 'bot');
     expect(environment).toHaveProperty('POSTGRES_PASSWORD_FILE', '/proc/sys/kernel/random/uuid');
     expect(environment).not.toHaveProperty('POSTGRES_PASSWORD');
@@ -53,10 +67,20 @@ describe('Redis', () => {
   });
 
   test.each([
-    ['default', 'plain', 'AUTH "plain"\nINFO server\n'],
-    ['metrics', 'a "b\\ c', 'AUTH metrics "a \\"b\\\\ c"\nINFO server\n'],
-  ])('what redis-cli reads quotes the password: %s', (user, password, commands) => {
-    expect(redisCommands(user, password)).toBe(commands);
+    ['default', 'plain', 'AUTH "plain"\n'],
+    ['metrics', 'a "b\\ c', 'AUTH "metrics" "a \\"b\\\\ c"\n'],
+  ])('what redis-cli reads quotes the password: %s', (user, password, login) => {
+    expect(redisLogin(user, password)).toBe(login);
+  });
+
+  test('S10: the ACL user for a person names no password; what the job types holds its hash', async () => {
+    const byHand = redisUserByHand('metrics');
+    await expect(byHand).toMatchFileSnapshot('golden/databases/user-by-hand.txt');
+    const made = redisUser('metrics', 'secret', 'taffrail-prod');
+    expect(made).toBe(
+      byHand.replace('>PASSWORD', `#${sha256('secret')}`).replace(/\n$/, ' &made-by-taffrail-prod\n'),
+    );
+    expect(redisConf(128 * mebibyte, true).template).toContain(byHand.split('>PASSWORD ')[1]);
   });
 
   test('a password inside JSON', () => {
@@ -74,16 +98,18 @@ describe('addresses', () => {
   });
 
   test.each([
-    ['postgres', 5432, exporterRole],
+    ['postgres', 5432, 'postgres'],
     ['redis', 6379, 'default'],
-  ] as const)("S10: the defaults of the team's own %s", (kind, port, user) => {
+  ] as const)("S10: the defaults of the team's own %s", (kind, port, admin) => {
+    expect(adminOf({ kind })).toBe(admin);
+    expect(adminOf({ kind, adminUser: 'boss' })).toBe('boss');
     expect(teamDatabase('shop', externalDatabase.parse({ kind, host: 'db' }))).toEqual({
       name: 'shop',
       own: false,
       host: 'db',
       port,
       database: 'postgres',
-      user,
+      user: exporterRole,
       network: undefined,
       tls: false,
     });

@@ -260,6 +260,46 @@ taffrail:apps:
     ],
   },
   {
+    name: 'a Redis without a password',
+    config: 'taffrail:databases: {cache: {kind: redis, host: cache}}',
+    mistakes: [
+      {
+        path: 'databases.cache.adminPassword',
+        given: 'neither adminPassword nor password',
+        wanted: 'the secret of an admin, with which the user is made, or that of a user you made',
+        type: 'pulumi config set --plaintext --path taffrail:databases.cache.adminPassword cacheAdminPassword && pulumi config set --secret taffrail:cacheAdminPassword',
+      },
+    ],
+  },
+  {
+    name: 'everybody’s user as the one that is made',
+    config:
+      'taffrail:databases: {cache: {kind: redis, host: cache, adminUser: boss, adminPassword: cachePassword, user: default}}',
+    secrets: { cachePassword: 'synthetic' },
+    mistakes: [
+      {
+        path: 'databases.cache.user',
+        given: 'default',
+        wanted: 'a user of its own: with adminPassword it is made, and may read figures only',
+        type: 'pulumi config rm --path taffrail:databases.cache.user',
+      },
+    ],
+  },
+  {
+    name: 'the admin as the one that is made',
+    config:
+      'taffrail:databases: {shop: {kind: postgres, host: db, adminPassword: shopPassword, user: postgres}}',
+    secrets: { shopPassword: 'synthetic' },
+    mistakes: [
+      {
+        path: 'databases.shop.user',
+        given: 'postgres',
+        wanted: 'a user of its own: with adminPassword it is made, and may read figures only',
+        type: 'pulumi config rm --path taffrail:databases.shop.user',
+      },
+    ],
+  },
+  {
     name: 'a database without a host',
     config: 'taffrail:databases: {cache: {kind: redis}}',
     mistakes: [

@@ -90,8 +90,8 @@ describe('3.18 good settings', () => {
 });
 
 describe('S1: what depends on a thing that is off is off', () => {
-  const on = (yaml: string) =>
-    Object.entries(settingsOf(yaml)).flatMap(([key, value]) =>
+  const on = (yaml: string, secrets = {}) =>
+    Object.entries(settingsOf('', configOf(yaml, secrets))).flatMap(([key, value]) =>
       typeof value === 'object' && 'enabled' in value && value.enabled === true ? [key] : [],
     );
 
@@ -113,9 +113,8 @@ describe('S1: what depends on a thing that is off is off', () => {
 
   test("an exporter with its database, Taffrail's or the team's", () => {
     expect(on('config: {taffrail:redis: {enabled: true}}')).toContain('redisExporter');
-    expect(on('config: {taffrail:databases: {cache: {kind: redis, host: cache}}}')).toContain(
-      'redisExporter',
-    );
+    const team = 'config: {taffrail:databases: {cache: {kind: redis, host: cache, password: cachePassword}}}';
+    expect(on(team, { cachePassword: 'synthetic' })).toContain('redisExporter');
   });
 });
 

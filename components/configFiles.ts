@@ -36,6 +36,8 @@ export class ConfigFiles extends pulumi.ComponentResource {
       check?: Checker;
       /** The one folder that the program reads at its start, where it cannot be told another. */
       path?: string;
+      /** A folder of the files whose path never changes, for a program that knows its files by it. */
+      steady?: string;
     },
     opts: pulumi.ComponentResourceOptions,
   ) {
@@ -64,7 +66,7 @@ export class ConfigFiles extends pulumi.ComponentResource {
       {
         image: pinnedImage(host, 'tools'),
         user: '0:0',
-        command: ['sh', '/taffrail/deliver.sh', this.revision, ...(args.path === undefined ? [] : ['flat'])],
+        command: ['sh', '/taffrail/deliver.sh', this.revision, ...manner(args)],
         files: { '/taffrail/deliver.sh': script('tools/deliver.sh'), ...at('/staging', args.files) },
         mounts: [{ volume: this.volume, path: '/target' }],
         after: checked ? [checked.done] : [],
@@ -74,6 +76,9 @@ export class ConfigFiles extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 }
+
+const manner = ({ path, steady }: { path?: string; steady?: string }): string[] =>
+  path !== undefined ? ['flat'] : steady !== undefined ? ['steady', steady] : [];
 
 /**
  * Second step: reload, then read the running configuration back and compare. Its name says which:

@@ -10,7 +10,7 @@ import {
   grafanaService,
   grafanaUserPasswordFile,
 } from '../configs/grafana/listen.ts';
-import { grafanaIni, renderGrafana } from '../configs/grafana/render.ts';
+import { dashboardsIn, grafanaIni, renderGrafana } from '../configs/grafana/render.ts';
 import { prometheusPasswordFile } from '../configs/prometheus/listen.ts';
 import type { Settings } from '../configs/settings.ts';
 import { configFolder, currentConfig, secretPath, secretsFolder } from '../configs/paths.ts';
@@ -61,11 +61,16 @@ export class Grafana extends pulumi.ComponentResource {
       datasources: datasources(stack),
       dashboards: extraDashboards(stack.extraFiles),
       metrics: credentials.grafanaMetrics !== undefined,
-      folder: currentConfig,
+      dashboardsFolder: `${configFolder}/${dashboardsIn}`,
       secretsFolder,
     });
     // Grafana has no checker of its own: its files are built as objects, and given dashboards were parsed before.
-    const configFiles = new ConfigFiles(`${name}-config`, host, { files }, { parent: this });
+    const configFiles = new ConfigFiles(
+      `${name}-config`,
+      host,
+      { files, steady: dashboardsIn },
+      { parent: this },
+    );
     const data = { volume: volume(`${name}-data`, host, this, true), path: '/var/lib/grafana' };
     const service = new Service(
       name,
@@ -127,7 +132,11 @@ export class Grafana extends pulumi.ComponentResource {
       ],
       user,
       mounts: [configFiles.mount, secretFiles.mount, data],
-      triggers: { 'dev.taffrail.revision': configFiles.revision },
+      triggers: {
+        // A further user's password may be another.
+        'dev.taffrail.secrets': secretFiles.delivered.id,
+        'dev.taffrail.revision': configFiles.revision,
+      },
       after: [password.done, configFiles.delivered],
       parent: this,
     });

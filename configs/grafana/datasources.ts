@@ -11,10 +11,10 @@ import {
 export interface Datasource {
   uid: string;
   name: string;
-  type: 'loki' | 'prometheus' | 'postgres';
+  type: 'loki' | 'prometheus';
   url: string;
   isDefault?: boolean;
-  jsonData?: Record<string, unknown>;
+  jsonData?: Record<string, string | number>;
   basicAuth?: { user: string; passwordFile: string };
 }
 

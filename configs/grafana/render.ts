@@ -1,4 +1,4 @@
-import { type Files, jsonFile, yamlFile } from '../files.ts';
+import { type Files, jsonFile, revisionOf, yamlFile } from '../files.ts';
 import type { Datasource } from './datasources.ts';
 import { dashboardUid } from '../extra.ts';
 import { stackDashboard } from './dashboards/stack.ts';
@@ -20,19 +20,29 @@ export interface GrafanaConfig {
   dashboards: Files;
   /** Whether somebody reads Grafana's own metrics. */
   metrics: boolean;
-  /** Where the configuration is in the container. */
-  folder: string;
+  /**
+   * Where it reads dashboards. Grafana knows a dashboard by its file's path, links resolved (pkg/services/provisioning/
+   * dashboards/file_reader.go): below a link that moves, each delivery would delete all of them, with stars and versions.
+   */
+  dashboardsFolder: string;
   secretsFolder: string;
 }
 
 const stackFile = 'Taffrail/stack.json';
 
+/** The folder of the dashboards among its files. */
+export const dashboardsIn = 'dashboards';
+
 /** The file that Grafana reads at its start only. */
 export const grafanaIni = 'grafana.ini';
 
 export function renderGrafana(config: GrafanaConfig): Files {
-  const { settings, datasources, folder, secretsFolder } = config;
-  const dashboards = { [stackFile]: jsonFile(stackDashboard(datasources)), ...config.dashboards };
+  const { settings, datasources, dashboardsFolder, secretsFolder } = config;
+  const dashboards = Object.fromEntries(
+    Object.entries({ [stackFile]: jsonFile(stackDashboard(datasources)), ...config.dashboards }).map(
+      ([file, content]) => [file, withRevision(content, settings.editableDashboards)],
+    ),
+  );
   return {
     [grafanaIni]: ini(sections(config, homeOf(settings.home, dashboards))),
     'provisioning/datasources/taffrail.yml': yamlFile({
@@ -50,17 +60,29 @@ export function renderGrafana(config: GrafanaConfig): Files {
           disableDeletion: false,
           allowUiUpdates: settings.editableDashboards,
           updateIntervalSeconds: 30,
-          options: { path: `${folder}/dashboards`, foldersFromFilesStructure: true },
+          options: { path: dashboardsFolder, foldersFromFilesStructure: true },
         },
       ],
     }),
     ...Object.fromEntries(
-      Object.entries(dashboards).map(([file, content]) => [`dashboards/${file}`, content]),
+      Object.entries(dashboards).map(([file, content]) => [`${dashboardsIn}/${file}`, content]),
     ),
-    'expected-datasources': `# uid, type, address\n${datasources.map(({ uid, type, url }) => `${uid} ${type} ${url}\n`).join('')}`,
-    'expected-dashboards': `# uid\n${Object.values(dashboards)
-      .map((content) => `${dashboardUid(content) ?? ''}\n`)
-      .join('')}`,
+    'expected-datasources': [
+      '# uid, a field of the answer',
+      ...datasources.flatMap((source) => fieldsOf(source).map((field) => `${source.uid} ${field}`)),
+      '',
+    ].join('\n'),
+    'expected-dashboards': [
+      '# uid, revision, whose word counts once it was read back',
+      ...Object.values(dashboards).map((content) =>
+        [
+          dashboardUid(content) ?? '-',
+          dashboardRevision(content),
+          settings.editableDashboards ? 'editable' : 'read-only',
+        ].join(' '),
+      ),
+      '',
+    ].join('\n'),
     users: [
       '# login, address, role, password file',
       ...settings.users.map(({ login, email, role }) =>
@@ -71,7 +93,22 @@ export function renderGrafana(config: GrafanaConfig): Files {
   };
 }
 
-function sections({ settings, folder, secretsFolder, metrics }: GrafanaConfig, home: string) {
+/**
+ * A dashboard that names its own content, so that an old one is seen. `revision` is what Grafana keeps and nobody sees:
+ * all versions of its schema have it, for this purpose (plugins), and hand it on; `version` is Grafana's own count, what is
+ * unknown gets lost between versions, tags and descriptions are shown. Schema 2 gives it 16 bits.
+ */
+function withRevision(content: string, editable: boolean): string {
+  const model = JSON.parse(content) as Record<string, unknown>;
+  const hash = revisionOf({ model: JSON.stringify(model), editable: String(editable) });
+  return jsonFile({ ...model, revision: 1 + (parseInt(hash, 16) % 65_535) });
+}
+
+export const dashboardRevision = (content: string): number =>
+  (JSON.parse(content) as { revision: number }).revision;
+
+function sections(config: GrafanaConfig, home: string) {
+  const { settings, dashboardsFolder, secretsFolder, metrics } = config;
   const secret = (file: string) => `$__file{${secretsFolder}/${file}}`;
   const root = grafanaAddress(settings);
   return {
@@ -102,7 +139,7 @@ function sections({ settings, folder, secretsFolder, metrics }: GrafanaConfig, h
     snapshots: { external_enabled: false },
     // Nothing is fetched from outside while it runs.
     plugins: { preinstall_disabled: true, plugin_admin_enabled: false, public_key_retrieval_disabled: true },
-    dashboards: { default_home_dashboard_path: `${folder}/dashboards/${home}` },
+    dashboards: { default_home_dashboard_path: `${dashboardsFolder}/${home}` },
     metrics: metrics
       ? {
           enabled: true,
@@ -156,6 +193,17 @@ function provisioned(source: Datasource, secretsFolder: string) {
       secureJsonData: { basicAuthPassword: `$__file{${secretsFolder}/${source.basicAuth.passwordFile}}` },
     }),
   };
+}
+
+/** What Grafana must answer about a datasource, field by field. */
+function fieldsOf(source: Datasource): string[] {
+  const { name, type, url, isDefault = false, basicAuth, jsonData } = source;
+  const readBack = {
+    ...{ name, type, access: 'proxy', url, isDefault, readOnly: true, basicAuth: basicAuth !== undefined },
+    ...(basicAuth && { basicAuthUser: basicAuth.user }),
+    ...jsonData,
+  };
+  return Object.entries(readBack).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
 }
 
 function ini(content: Record<string, Record<string, string | number | boolean>>): string {

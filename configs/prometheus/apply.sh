@@ -7,5 +7,9 @@ ready /-/ready
 expect 200 POST /-/reload
 expect 200 GET /api/v1/status/config
 grep -q "revision/$4" /tmp/body || fail "Prometheus runs another configuration than revision $4:"
-expect 200 GET '/api/v1/query?query=prometheus_config_last_reload_successful'
+# Its own word, not that of its last scrape of itself, which is older than the reload.
+expect 200 GET /metrics
+sed -n '/^prometheus_config_last_reload_successful /p' /tmp/body >/tmp/reload
+mv /tmp/reload /tmp/body
+grep -q ' 1$' /tmp/body || fail 'Prometheus does not say that its last reload was successful:'
 echo "Prometheus runs revision $4"

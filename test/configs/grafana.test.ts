@@ -12,7 +12,7 @@ const config: GrafanaConfig = {
   datasources: [lokiDatasource, prometheusDatasource(15, false)],
   dashboards: {},
   metrics: true,
-  folder: '/etc/taffrail/current',
+  dashboardsFolder: '/etc/taffrail/dashboards',
   secretsFolder: '/run/secrets',
 };
 const full: GrafanaConfig = {
@@ -126,23 +126,49 @@ describe('Grafana', () => {
     });
   });
 
-  test('what the job reads back is what was written', () => {
+  test('3.14: what the job reads back is what was written', () => {
     const files = renderGrafana(full);
-    const dashboards = Object.keys(files).filter((path) => path.startsWith('dashboards/'));
+    const dashboards = Object.entries(files).flatMap(([path, content]) =>
+      path.startsWith('dashboards/') ? [JSON.parse(content) as { uid: string; revision: number }] : [],
+    );
     const expected = (file: string) => files[file]?.trimEnd().split('\n').slice(1);
-    expect(expected('expected-dashboards')).toHaveLength(dashboards.length);
-    expect(expected('expected-dashboards')).toContain('own');
-    expect(expected('expected-datasources')).toEqual([
-      'loki loki http://loki:3100',
-      'prometheus prometheus http://prometheus:9090',
-    ]);
+    expect(expected('expected-dashboards')).toEqual(
+      dashboards.map(({ uid, revision }) => `${uid} ${String(revision)} editable`),
+    );
+    expect(dashboards.map(({ uid }) => uid)).toContain('own');
+    expect(expected('expected-datasources')).toEqual(
+      expect.arrayContaining([
+        'loki "type":"loki"',
+        'loki "url":"http://loki:3100"',
+        'prometheus "basicAuthUser":"taffrail"',
+        'prometheus "timeInterval":"15s"',
+      ]),
+    );
+  });
+
+  test('3.14: a dashboard names its content, within the 16 bits that every schema of Grafana keeps', () => {
+    const rendered = (content: string, given: object = {}) =>
+      JSON.parse(
+        renderGrafana({ ...config, settings: settings(given), dashboards: { 'Extra/own.json': content } })[
+          'dashboards/Extra/own.json'
+        ] ?? '',
+      ) as { revision: number; title: string };
+    const revisions = [
+      rendered('{"uid": "own", "title": "Own"}'),
+      rendered('{"uid": "own", "title": "Own", "revision": 3}'),
+      rendered('{"uid": "own", "title": "Owned"}'),
+      rendered('{"uid": "own", "title": "Own"}', { editableDashboards: true }),
+    ].map(({ revision }) => revision);
+    expect(new Set(revisions).size).toBe(revisions.length);
+    for (const revision of revisions) expect(revision > 0 && revision < 2 ** 16).toBe(true);
+    expect(rendered('{"title":"Own","uid":\n"own"}')).toMatchObject({ title: 'Own' });
   });
 
   test('S8: the dashboard that is shown first is a setting', () => {
     expect(
       ini({ ...config, settings: settings({ home: 'own' }), dashboards: full.dashboards }),
     ).toMatchObject({
-      'dashboards.default_home_dashboard_path': '/etc/taffrail/current/dashboards/Extra/own.json',
+      'dashboards.default_home_dashboard_path': '/etc/taffrail/dashboards/Extra/own.json',
     });
   });
 });

@@ -104,7 +104,10 @@ describe('Prometheus', () => {
 
   test('S4: metrics are kept by time and by size', () => {
     expect(prometheusFlags('/c', '/s', 48 * 3600, 1e9)).toEqual(
-      expect.arrayContaining(['--storage.tsdb.retention.time=48h', '--storage.tsdb.retention.size=1000MB']),
+      expect.arrayContaining([
+        '--storage.tsdb.retention.time=48h',
+        '--storage.tsdb.retention.size=1000000000B',
+      ]),
     );
   });
 });

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { containersOf, docker, inspect, lifeOf, nameOf } from '../lib/engine.ts';
-import { until } from '../lib/http.ts';
-import { a, b, ensureStacks, extra } from '../lib/stacks.ts';
+import { basic, json, until } from '../lib/http.ts';
+import { inShell } from '../lib/stack.ts';
+import { a, addressOfB, b, ensureStacks, extra, ports } from '../lib/stacks.ts';
 import { metrics, prometheus, samples } from '../lib/stores.ts';
 
 const container = `${b.project}-prometheus`;
@@ -12,16 +13,37 @@ const stackTrace = /\n\s+at .*:\d+:\d+/;
 const livesOf = async (stack: string) =>
   Promise.all((await containersOf(stack)).map((one) => lifeOf(nameOf(one))));
 let before: Record<string, unknown>;
+let grafanaBefore: Record<string, unknown>;
 let livesOfA: string[];
+
+const grafana = `http://${addressOfB}:${String(ports[b.name]?.grafana)}`;
+const dashboardFile = 'dashboards/own.json';
+const dashboard = (title: string) => JSON.stringify({ uid: 'own', title, panels: [] });
+const [firstPassword, secondPassword] = ['canary-bob-first-0123456789', 'canary-bob-second-0123456789'];
+let admin: Record<string, string>;
+/** The title of a dashboard, or the status of the refusal. */
+async function titleOf(uid: string): Promise<string | number> {
+  const { status, body } = await json<{ dashboard: { title: string } }>(
+    `${grafana}/api/dashboards/uid/${uid}`,
+    { headers: admin },
+  );
+  return status === 200 ? body.dashboard.title : status;
+}
+const signIn = async (password: string): Promise<number> =>
+  (await json(`${grafana}/api/user`, { headers: basic('bob', password) })).status;
 
 beforeAll(async () => {
   await ensureStacks();
   before = original();
+  grafanaBefore = b.settings()['grafana'] as Record<string, unknown>;
+  const { passwords } = (await b.outputs()) as { passwords: Record<string, string> };
+  admin = basic('admin', passwords['grafana'] ?? '');
   livesOfA = await livesOf(a.name);
 });
 afterAll(() => {
-  b.configure({ prometheus: before });
+  b.configure({ prometheus: before, grafana: grafanaBefore, bobPassword: undefined });
   extra(b, 'rules/own.yml');
+  extra(b, dashboardFile);
 });
 
 const runningConfig = async (project: string): Promise<string> =>
@@ -42,14 +64,24 @@ async function longestGap(seconds: number): Promise<number> {
 }
 
 describe('a live edit', () => {
+  let lifeOfGrafana: string;
+
   it('3.14 3.22: an own scrape job is taken up without a restart and without a missed scrape', async () => {
     const [life, begun] = [await lifeOf(container), Date.now()];
+    lifeOfGrafana = await lifeOf(`${b.project}-grafana`);
+    await b.setSecrets({ bobPassword: firstPassword });
     b.configure({
       prometheus: { ...before, scrapeJobs: [{ name: 'own', targets: ['127.0.0.1:9091'], interval: '3s' }] },
+      grafana: { ...grafanaBefore, users: [{ login: 'bob', password: 'bobPassword' }] },
     });
+    extra(b, dashboardFile, dashboard('First'));
     const preview = await b.preview();
     // The preview says what will happen: a reload, not a restart.
-    expect(preview.steps.some((step) => step.includes('prometheus-reload'))).toBe(true);
+    for (const job of ['prometheus-reload', 'grafana-reload'])
+      expect(
+        preview.steps.some((step) => step.includes(job)),
+        job,
+      ).toBe(true);
     expect(preview.steps.filter((step) => /-restart\b/.test(step))).toEqual([]);
     const up = await b.up();
     expect(up.code, up.output).toBe(0);
@@ -66,6 +98,18 @@ describe('a live edit', () => {
     await sleep(6000);
     // Every 5 s, and never later: a reload does not shift the scrapes.
     expect(await longestGap(Math.ceil((Date.now() - begun) / 1000) + 5)).toBeLessThan(7.5);
+  });
+
+  it('3.14 S8: the same up brought Grafana an own dashboard and a user, without a restart', async () => {
+    expect(await titleOf('own')).toBe('First');
+    expect(await signIn(firstPassword)).toBe(200);
+    expect(await lifeOf(`${b.project}-grafana`)).toBe(lifeOfGrafana);
+    // What a person makes in the browser is none of Taffrail's: seen again when the others are gone.
+    const made = await json(`${grafana}/api/dashboards/db`, {
+      headers: admin,
+      body: { dashboard: { uid: 'by-hand', title: 'By hand', panels: [] } },
+    });
+    expect(made.status, JSON.stringify(made.body)).toBe(200);
   });
 });
 
@@ -92,6 +136,9 @@ describe('a broken edit', () => {
 
   it('3.14: corrected, the next up converges by itself', async () => {
     extra(b, 'rules/own.yml', good);
+    extra(b, dashboardFile, dashboard('Second'));
+    await b.setSecrets({ bobPassword: secondPassword });
+    expect(await titleOf('own')).toBe('First');
     const up = await b.npm('up');
     expect(up.code, up.output).toBe(0);
     const value = await until(
@@ -102,15 +149,68 @@ describe('a broken edit', () => {
     expect(value).toHaveLength(1);
   });
 
+  it('3.14 S8: the same up changed the dashboard and the user’s password', async () => {
+    expect(await titleOf('own')).toBe('Second');
+    expect(await signIn(secondPassword)).toBe(200);
+    expect(await signIn(firstPassword)).toBe(401);
+  });
+
   it('3.14: what is taken away is gone from the running configuration, and nothing else is touched', async () => {
     extra(b, 'rules/own.yml');
-    b.configure({ prometheus: before });
+    extra(b, dashboardFile);
+    b.configure({ prometheus: before, grafana: grafanaBefore, bobPassword: undefined });
     const up = await b.up();
     expect(up.code, up.output).toBe(0);
-    expect(up.steps.filter((step) => !/prometheus/.test(step))).toEqual([]);
+    expect(up.steps.filter((step) => !/prometheus|grafana/.test(step))).toEqual([]);
     const { groups } = await prometheus<{ groups: { name: string }[] }>(b.project, 'rules');
     expect(groups.map(({ name }) => name)).not.toContain('own');
     expect(await interval('own')).toBeUndefined();
+  });
+
+  it('3.14 S8: the dashboard and the user went with it; what a person made stays', async () => {
+    expect(await titleOf('own')).toBe(404);
+    expect(await signIn(secondPassword)).toBe(401);
+    const lookup = await json(`${grafana}/api/users/lookup?loginOrEmail=bob`, { headers: admin });
+    expect(lookup.status).toBe(404);
+    expect(await titleOf('by-hand')).toBe('By hand');
+    const path = `${grafana}/api/dashboards/uid/by-hand`;
+    expect((await fetch(path, { method: 'DELETE', headers: admin })).status).toBe(200);
+  });
+});
+
+describe('a job that fails for a cause outside of the settings', () => {
+  it('3.14 3.22: the line that it prints, typed once the cause is gone, repeats it', async () => {
+    const email = 'bob@example.com';
+    const taken = await json<{ id: number }>(`${grafana}/api/admin/users`, {
+      headers: admin,
+      body: { login: 'robert', email, password: 'by-hand-0123456789' },
+    });
+    expect(taken.status, JSON.stringify(taken.body)).toBe(200);
+    await b.setSecrets({ bobPassword: firstPassword });
+    b.configure({ grafana: { ...grafanaBefore, users: [{ login: 'bob', email, password: 'bobPassword' }] } });
+    const failed = await b.up();
+    expect(failed.code).not.toBe(0);
+    expect(failed.errors).toMatch(/grafana-reload failed/);
+    expect(failed.errors).toMatch(/POST \/api\/admin\/users answered 412 instead of 200/);
+    expect(failed.output).not.toMatch(stackTrace);
+    const line = new RegExp(`pulumi up -s ${b.name} --replace '[^']*grafana-reload'`).exec(
+      failed.output,
+    )?.[0];
+    expect(line, failed.output).toBeDefined();
+
+    const removed = await fetch(`${grafana}/api/admin/users/${String(taken.body.id)}`, {
+      method: 'DELETE',
+      headers: admin,
+    });
+    expect(removed.status).toBe(200);
+    // The control: nothing has changed for Pulumi, so that a plain `pulumi up` has nothing to repeat.
+    expect((await b.up()).code).not.toBe(0);
+    expect(await signIn(firstPassword)).toBe(401);
+    // As a person copies it; only the questions are left out.
+    const again = await inShell(`${line ?? 'false'} --yes --skip-preview --non-interactive`);
+    expect(again.code, again.output).toBe(0);
+    expect(await signIn(firstPassword)).toBe(200);
+    expect((await b.preview()).steps).toEqual([]);
   });
 });
 
@@ -119,7 +219,11 @@ describe('a service that is down during an edit', () => {
     await docker.getContainer(container).stop();
     // 3.3: seen on the one screen, too.
     expect((await b.npm('status')).output).toMatch(/^prometheus +exited \(\d+\) /m);
-    b.configure({ prometheus: { ...before, scrapeInterval: '4s' } });
+    b.configure({
+      prometheus: { ...before, scrapeInterval: '4s' },
+      grafana: grafanaBefore,
+      bobPassword: undefined,
+    });
     // Native: `npm run up` would have started the service itself.
     const failed = await b.up();
     expect(failed.code).not.toBe(0);
@@ -131,6 +235,8 @@ describe('a service that is down during an edit', () => {
       async () => (await inspect(container)).State.Health?.Status,
       (status) => status === 'healthy',
     );
+    // It reads the file at its start by itself; that nobody has compared it is what is left to do.
+    expect((await b.preview()).steps.join()).toContain('prometheus-reload');
     const again = await b.npm('up');
     expect(again.code, again.output).toBe(0);
     expect(
@@ -139,6 +245,7 @@ describe('a service that is down during an edit', () => {
         (yaml) => yaml.includes('scrape_interval: 4s'),
       ),
     ).toContain('scrape_interval: 4s');
+    expect(again.output).toContain('prometheus-reload');
   });
 
   it('3.18: after it all, no container of the other stack was touched', async () => {

@@ -6,16 +6,18 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Stack } from '@pulumi/pulumi/automation/index.js';
 import { imageKeys, imageTag } from '../configs/images.ts';
+import { mustAnswer } from './lib/answer.ts';
 import { readArguments } from './lib/arguments.ts';
 import { connect, defaultAddress, type Engine } from './lib/engine.ts';
-import { prepare } from './lib/environment.ts';
+import { addPulumi, prepare } from './lib/environment.ts';
 import { forgetHistory, forgetKept, forgetSettings, stacksIn } from './lib/forget.ts';
+import { npmRun } from './lib/lines.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { apart, isEmpty, leftWords, type Things, thingsOf } from './lib/owner.ts';
 import { stackFile } from './lib/paths.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
-import { run, Sentence, wordsOf } from './lib/sentence.ts';
+import { run, Sentence } from './lib/sentence.ts';
 import { hostNamed } from './lib/stackSettings.ts';
 import {
   type Deployment,
@@ -64,7 +66,10 @@ async function confirm(name: string, yes: boolean): Promise<void> {
 
 async function down(name: string, progress: Progress): Promise<void> {
   progress.step('tools');
-  const { rig } = await prepare(progress.now);
+  const environment = await prepare(progress.now, { host: hostOrNone(name), pulumi: true });
+  const { rig } = environment;
+  // The state may name another engine; but nothing is installed to find that out where nobody answers.
+  await addPulumi(progress.now, environment, () => lookAt(hostOrNone(name), name));
   const release = holdStack(name);
   const removed: string[] = [];
   const said: string[] = [];
@@ -80,11 +85,7 @@ async function down(name: string, progress: Progress): Promise<void> {
     if (address.startsWith('tcp:') && address !== process.env['DOCKER_HOST'])
       throw new Sentence(`The stack ${name} lives on ${address}. Type:  export DOCKER_HOST=${address}`);
     engine = await connect(address);
-    await engine.docker.ping().catch((error: unknown) => {
-      throw new Sentence(
-        `The Docker engine at ${address} does not answer: ${wordsOf(error)}\nSee why:  npm run doctor`,
-      );
-    });
+    await mustAnswer(engine, name, rig === 'engine' && address === process.env['DOCKER_HOST']);
     if (isOwnBackend()) breakDeadLocks(name);
     if (state) refuseProtected(name, protectedResources(state));
     // Sorted while there is a state to tell by.
@@ -95,10 +96,13 @@ async function down(name: string, progress: Progress): Promise<void> {
     const images = state ? imageNames(state) : [];
     removed.push(
       ...(await removeThings(engine, before.own)),
-      ...(await removeImages(engine, rig ? images.filter((image) => !madeByRig.has(image)) : images)),
+      ...(await removeImages(
+        engine,
+        rig && engine.socket !== undefined ? images.filter((image) => !madeByRig.has(image)) : images,
+      )),
     );
     if (!isEmpty(before.foreign)) said.push(leftWords(name, address, before));
-    if (rig) await stopRig(progress);
+    if (rig === 'engine') await stopRig(progress);
   } finally {
     engine?.close();
     release();
@@ -114,6 +118,25 @@ async function down(name: string, progress: Progress): Promise<void> {
   if (rig) console.log("Kept: the rig's build cache; `npm run rig:clean` removes it.");
 }
 
+/** The engine that the settings name; a mistake in them is told when nothing else names one. */
+function hostOrNone(name: string): string | undefined {
+  try {
+    return hostNamed(name);
+  } catch (error) {
+    if (error instanceof Sentence) return undefined;
+    throw error;
+  }
+}
+
+async function lookAt(host: string | undefined, name: string): Promise<void> {
+  const engine = await connect(host ?? process.env['DOCKER_HOST'] ?? defaultAddress);
+  try {
+    await mustAnswer(engine, name, false);
+  } finally {
+    engine.close();
+  }
+}
+
 /**
  * Removes what the state has, and the state.
  *
@@ -127,7 +150,7 @@ async function removeStack(
   progress: Progress,
 ): Promise<string[]> {
   const { name } = stack;
-  const again = name === 'local' ? 'npm run down' : `npm run down -- -s ${name}`;
+  const again = npmRun('down', name);
   const removed: string[] = [];
   if (!isTaken) {
     if (pendingOperations(before).length > 0) {
@@ -150,10 +173,9 @@ async function removeStack(
 
 function refuseProtected(name: string, guarded: string[]): void {
   if (guarded.length === 0) return;
-  const flag = name === 'local' ? '' : ` -- -s ${name}`;
   throw new Sentence(
     `Nothing was changed: ${guarded.join(', ')} ${guarded.length === 1 ? 'is' : 'are'} protected, because the stack is marked as production.\n` +
-      `To delete the data for good:\n  eval "$(npm run -s env)"\n  pulumi state unprotect --all --yes -s ${name}\n  npm run down${flag}`,
+      `To delete the data for good:\n  eval "$(npm run -s env)"\n  pulumi state unprotect --all --yes -s ${name}\n  ${npmRun('down', name)}`,
   );
 }
 

@@ -3,7 +3,7 @@
  * backend, passphrase file, PULUMI_HOME and, where the rig is used, its engine. What the person has set is kept.
  */
 import { delimiter, join } from 'node:path';
-import { missingFrom, prepare, programOn } from './lib/environment.ts';
+import { addPulumi, missingFrom, prepare, programOn, realPath } from './lib/environment.ts';
 import { readArguments } from './lib/arguments.ts';
 import { showProgress } from './lib/progress.ts';
 import { root } from './lib/paths.ts';
@@ -23,12 +23,16 @@ await run(async () => {
 
 async function printed(): Promise<void> {
   const shellPath = process.env['PATH'] ?? '';
+  const cliPath = realPath(process.env);
   const progress = showProgress();
   progress.step('tools');
-  const { path, variables } = await prepare(progress.now);
+  // No engine is needed: it may be set, or named in a setting, in the very shell that this is for.
+  const environment = await prepare(progress.now, { pulumi: true });
+  await addPulumi(progress.now, environment);
+  const { path, variables } = environment;
   progress.end();
   const own = join(root, 'commands', 'bin');
-  const cli = programOn([...path, ...shellPath.split(delimiter)], 'pulumi', own);
+  const cli = programOn([...path, ...cliPath.split(delimiter)], 'pulumi');
   if (cli === undefined) throw new Sentence('The Pulumi CLI is not on the PATH.');
   console.log(exportLines(missingFrom([own, ...path], shellPath), { ...variables, TAFFRAIL_PULUMI: cli }));
 }

@@ -3,6 +3,8 @@
  * code. Pulumi takes its lock before the program runs, and of a lock whose process is dead it only says `pulumi
  * cancel`, which mends nothing; so after a failure this adds what to type.
  */
+import { readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { execa } from 'execa';
 import { deadLocks, deadLockWords } from './lib/locks.ts';
 import { backendUrl } from './lib/paths.ts';
@@ -13,10 +15,20 @@ if (cli === undefined) {
   process.exit(1);
 }
 
-const running = execa(cli, process.argv.slice(2), { stdio: 'inherit', reject: false });
-// A terminal tells Ctrl-C to both: the CLI must get it once, and this must outlive it.
-process.on('SIGINT', () => undefined);
+// A second SIGINT makes the CLI drop everything: it must get each one once. A terminal tells its foreground group,
+// the CLI with it; elsewhere the CLI is put into a group of its own, and what this gets is handed on.
+const detached = !isForeground();
+// Before the CLI starts: what comes from then on is handed on once it runs.
+process.on('SIGINT', () => {
+  if (detached || !isForeground()) running.kill('SIGINT');
+});
 for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => running.kill(signal));
+const running = execa(cli, process.argv.slice(2), {
+  stdio: 'inherit',
+  reject: false,
+  detached,
+  forceKillAfterDelay: false, // it finishes what it is making, however long that takes
+});
 
 const { exitCode, signal, code } = await running;
 if (code === 'ENOENT' || code === 'EACCES') {
@@ -25,3 +37,15 @@ if (code === 'ENOENT' || code === 'EACCES') {
   for (const lock of deadLocks()) console.error(deadLockWords(lock));
 }
 process.exitCode = exitCode ?? (signal === 'SIGINT' ? 130 : 1);
+
+/** Whether this process group is the one that its terminal tells of Ctrl-C. */
+function isForeground(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'latin1');
+    // proc(5): the name stands in parentheses; then state, ppid, pgrp, session, tty_nr, tpgid.
+    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return group === foreground;
+  } catch {
+    return [0, 1, 2].some((stream) => isatty(stream)); // not Linux
+  }
+}

@@ -1,6 +1,7 @@
 /**
  * `npm run status [-- -s <stack>]`: one screen: what runs, since when, how healthy, how full, and where it is reached.
  */
+import { mustAnswer } from './lib/answer.ts';
 import { mustExist, readArguments } from './lib/arguments.ts';
 import { connect, defaultAddress } from './lib/engine.ts';
 import { prepare } from './lib/environment.ts';
@@ -16,10 +17,11 @@ await run(async () => {
   mustExist(stack, 'status');
   const progress = showProgress();
   progress.step('status');
-  await prepare(progress.now);
   const { host, published, mistakes } = read(stack);
+  const { rig } = await prepare(progress.now, { host, pulumi: false });
   const engine = await connect(host ?? process.env['DOCKER_HOST'] ?? defaultAddress);
   try {
+    await mustAnswer(engine, stack, rig === 'engine' && host === undefined);
     const seen = await lookAtStack(engine, stack, published);
     progress.end();
     console.log(`\n${statusLines(seen, Date.now()).join('\n')}`);

@@ -6,9 +6,10 @@ import type { OutputMap } from '@pulumi/pulumi/automation/index.js';
 import type { Settings } from '../configs/settings.ts';
 import { mustExist, readArguments } from './lib/arguments.ts';
 import { connect, defaultAddress, type Engine } from './lib/engine.ts';
-import { prepare } from './lib/environment.ts';
+import { addPulumi, type Environment, prepare } from './lib/environment.ts';
 import { collectFacts } from './lib/facts.ts';
 import { findingLines, judge } from './lib/judge.ts';
+import { npmRun } from './lib/lines.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
 import { endOrphanedPlugins } from './lib/orphanedPlugins.ts';
@@ -31,22 +32,24 @@ await run(async () => {
 });
 
 async function up(name: string, progress: Progress): Promise<void> {
-  const again = name === 'local' ? 'npm run up' : `npm run up -- -s ${name}`;
+  const again = npmRun('up', name);
   progress.step('settings');
-  settingsOf(name);
+  const { dockerHost: host } = settingsOf(name);
   progress.step('tools');
-  const { rig, standIns } = await prepare(progress.now);
+  const environment = await prepare(progress.now, { host, pulumi: true });
   const release = holdStack(name);
   // Only now: the rig may have set DOCKER_HOST.
   const settings = settingsOf(name);
   const engine = await connect(settings.dockerHost ?? process.env['DOCKER_HOST'] ?? defaultAddress);
   try {
-    if (rig) progress.line(rigWords(standIns));
+    if (environment.rig) progress.line(rigWords(environment));
     progress.step('host');
-    await checkHost(engine, settings, rig && settings.dockerHost === undefined, progress);
+    const isRig = environment.rig === 'engine' && settings.dockerHost === undefined;
+    await checkHost(engine, settings, isRig, progress);
     await refuseForeign(engine, name);
 
     progress.step('state');
+    await addPulumi(progress.now, environment);
     if (isOwnBackend()) {
       for (const pid of breakDeadLocks(name))
         progress.line(`repair: removed the lock of process ${pid}, which is dead`);
@@ -86,7 +89,9 @@ async function up(name: string, progress: Progress): Promise<void> {
   }
 }
 
-function rigWords(standIns: readonly string[]): string {
+function rigWords({ rig, standIns }: Environment): string {
+  if (rig === 'tools')
+    return 'The rig is used: the Pulumi CLI and its plugins are built from their packages (docs/rig.md).';
   const words =
     standIns.length === 0
       ? ''
@@ -104,21 +109,20 @@ async function checkHost(
   const failing = findings.filter(({ level }) => level === 'fail');
   if (failing.length > 0) {
     throw new Sentence(
-      `${failing.map(({ words, type }) => `${words}${type === undefined ? '' : `\n  ${type}`}`).join('\n\n')}\n\nNothing was changed. \`npm run doctor\` shows every check.`,
+      `${failing.map(({ words, type }) => `${words}${type === undefined ? '' : `\n  ${type}`}`).join('\n\n')}\n\nNothing was changed. \`${npmRun('doctor', settings.stack)}\` shows every check.`,
     );
   }
   for (const line of findingLines(findings.filter(({ level }) => level === 'warn'))) progress.line(line);
 }
 
 function tell(name: string, outputs: OutputMap, changed: number): void {
-  const flag = name === 'local' ? '' : ` -s ${name}`;
   const addresses = Object.entries((outputs['addresses']?.value ?? {}) as Record<string, string>);
   const width = Math.max(...addresses.map(([program]) => program.length));
   console.log(changed === 0 ? '\nNothing changed.' : `\nThe stack ${name} is up.`);
   for (const [program, url] of addresses) console.log(`  ${program.padEnd(width)}  ${url}`);
   if (outputs['passwords'] !== undefined) {
     console.log(
-      `\nAdmin passwords:\n  eval "$(npm run -s env)"; pulumi stack output passwords --show-secrets${flag}`,
+      `\nAdmin passwords:\n  eval "$(npm run -s env)"; pulumi stack output passwords --show-secrets -s ${name}`,
     );
   }
 }

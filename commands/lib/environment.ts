@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { execa } from 'execa';
-import { backendUrl, kept, passphraseFile, pulumiFolder, root, stateFolder } from './paths.ts';
+import { backendUrl, holdsWrapper, kept, passphraseFile, pulumiFolder, root, stateFolder } from './paths.ts';
 import { Sentence, wordsOf } from './sentence.ts';
 
 /** What `pulumi` and the engine need, beyond what the person's shell has. */
@@ -11,8 +11,8 @@ export interface Environment {
   /** Folders that go before PATH. */
   path: string[];
   variables: Record<string, string>;
-  /** Whether the rig's engine is used. */
-  rig: boolean;
+  /** What is the rig's: the engine and the CLI, or with an engine elsewhere the CLI only. */
+  rig: 'engine' | 'tools' | undefined;
   /** Programs of the stack that the rig only stands in for, as people call them. */
   standIns: string[];
 }
@@ -33,50 +33,94 @@ export function ownVariables(set: Variables): Record<string, string> {
   return Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, set[name] ?? value]));
 }
 
+/** What a command is going to use. */
+export interface Needs {
+  /** The engine that the stack's settings name. */
+  host?: string | undefined;
+  /** Whether `pulumi` will be run; the rig's is made ready at once, the official one by `addPulumi`. */
+  pulumi: boolean;
+}
+
 /**
- * Makes ready what Taffrail keeps: folders, passphrase, and `pulumi` (installed, or the rig's). Sets it in this
- * process as well.
+ * Makes ready what Taffrail keeps (folders, passphrase) and, where it is used, the rig. Sets it in this process as
+ * well. Whether an engine of the person's answers is not looked at: the check of the host says that better.
  *
  * @param progress takes one short line about what is done
  */
-export async function prepare(progress: (words: string) => void): Promise<Environment> {
+export async function prepare(progress: (words: string) => void, needs: Needs): Promise<Environment> {
+  process.env['PATH'] = realPath(process.env);
   makeFolders();
   const variables = ownVariables(process.env);
   const path = [join(root, 'node_modules', 'node', 'bin')];
-  const made = await madeByRig(variables, progress);
+  const isFar = engineIsFar(needs.host, process.env);
+  const made = isFar && !needs.pulumi ? undefined : await madeByRig(variables, progress, needs.host, isFar);
   if (made) {
     path.push(...made.path);
-    Object.assign(variables, made.env, { DOCKER_HOST: made.dockerHost });
+    Object.assign(variables, made.env);
   }
   adopt(path, variables);
-  if (!made) {
-    const folder = await installedPulumi(progress);
-    if (folder !== undefined) {
-      path.push(folder);
-      adopt([folder], {});
-    }
-  }
   const standIns = (made?.parts ?? [])
     .filter(({ kind, name }) => kind === 'stand-in' && Object.hasOwn(titles, name))
     .map(({ name }) => titles[name] ?? name);
-  return { path, variables, rig: made !== undefined, standIns };
+  return { path, variables, rig: made && (isFar ? 'tools' : 'engine'), standIns };
+}
+
+/**
+ * Adds `pulumi` where nobody has it: installs it.
+ *
+ * @param first done before something is installed
+ */
+export async function addPulumi(
+  progress: (words: string) => void,
+  environment: Environment,
+  first: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  if (environment.rig !== undefined) return;
+  const folder = await installedPulumi(progress, first);
+  if (folder === undefined) return;
+  environment.path.push(folder);
+  adopt([folder], {});
+}
+
+/**
+ * PATH with the CLI itself where `env` has put the wrapper: that is for people at a terminal; commands signal the CLI
+ * themselves.
+ */
+export function realPath({ PATH = '', TAFFRAIL_PULUMI: cli }: Variables): string {
+  const real = cli !== undefined && existsSync(cli) ? [dirname(cli)] : [];
+  return PATH.split(delimiter)
+    .flatMap((folder) => (holdsWrapper(folder) ? real : [folder]))
+    .join(delimiter);
+}
+
+/** Whether the engine is on another machine. TAFFRAIL_RIG=1 asks for the rig's whatever DOCKER_HOST says. */
+export function engineIsFar(named: string | undefined, set: Variables): boolean {
+  const host = named ?? (set['TAFFRAIL_RIG'] === '1' ? undefined : set['DOCKER_HOST']);
+  return Boolean(host) && !host?.startsWith('unix:');
 }
 
 /** What the rig makes, where the official things cannot be had; else undefined. */
-async function madeByRig(variables: Variables, progress: (words: string) => void) {
+async function madeByRig(
+  variables: Variables,
+  progress: (words: string) => void,
+  host: string | undefined,
+  isFar: boolean,
+) {
   // Loaded late: where Docker answers, nothing of the rig is needed but its decision.
   const rig = await import('../../test/rig/index.ts');
   try {
-    const { use } = await rig.decideRig({ ...process.env, ...variables });
+    const set = { ...process.env, ...variables, ...(host !== undefined && { DOCKER_HOST: host }) };
+    const { use } = await rig.decideRig(set, { mustAnswer: false });
     if (!use) return undefined;
-    return await rig.ensureRig({
+    const options: Parameters<typeof rig.ensureRig>[0] = {
       pulumiHome: variables['PULUMI_HOME'] ?? pulumiFolder,
       progress: ({ step, index, total, detail }) => {
         progress(
           `${step}${total > 1 ? ` (${index} of ${total})` : ''}${detail === undefined ? '' : ` ${detail}`}`,
         );
       },
-    });
+    };
+    return await (isFar ? rig.ensureTools(options) : rig.ensureRig(options));
   } catch (error) {
     if (error instanceof rig.RigError) throw new Sentence(error.message);
     throw error;
@@ -107,11 +151,17 @@ function adopt(path: readonly string[], variables: Readonly<Record<string, strin
 }
 
 /** The folder of the CLI that Taffrail installed; undefined when the person's own is used. */
-async function installedPulumi(progress: (words: string) => void): Promise<string | undefined> {
+async function installedPulumi(
+  progress: (words: string) => void,
+  first: () => Promise<void>,
+): Promise<string | undefined> {
   const own = await execa('pulumi', ['version'], { reject: false, timeout: 20_000 });
   if (own.exitCode === 0) return undefined;
   const folder = join(pulumiFolder, 'cli');
-  if (!existsSync(join(folder, 'bin', 'pulumi'))) progress('installing the Pulumi CLI (about 150 MB)');
+  if (!existsSync(join(folder, 'bin', 'pulumi'))) {
+    await first();
+    progress('installing the Pulumi CLI (about 150 MB)');
+  }
   try {
     await PulumiCommand.install({ root: folder });
   } catch (error) {
@@ -123,12 +173,9 @@ async function installedPulumi(progress: (words: string) => void): Promise<strin
   return join(folder, 'bin');
 }
 
-/** The first program of that name in those folders, but for one of them. */
-export const programOn = (path: readonly string[], name: string, except: string): string | undefined =>
-  path
-    .filter((folder) => folder !== except)
-    .map((folder) => join(folder, name))
-    .find((file) => existsSync(file));
+/** The first program of that name in those folders. */
+export const programOn = (path: readonly string[], name: string): string | undefined =>
+  path.map((folder) => join(folder, name)).find((file) => existsSync(file));
 
 /** The folders of `path` that PATH does not have yet. */
 export const missingFrom = (path: readonly string[], current: string): string[] => {

@@ -26,7 +26,7 @@ export interface Facts {
   engine?: EngineFacts | undefined;
   ports: (PublishedPort & { holder?: string | undefined })[];
   /** External networks that the settings join. */
-  networks: { name: string; exists: boolean }[];
+  networks: { name: string; exists: boolean; taken?: TakenAlias[] }[];
   /** Registries of images that are not there yet, and why their name does not resolve. */
   names: { name: string; error?: string | undefined }[];
   /** The file system of the engine's folder, in bytes; only with an engine on this machine. */
@@ -37,6 +37,14 @@ export interface Facts {
   isUp?: boolean | undefined;
   /** The sum of the memory limits, in bytes. */
   wantedMemory: number;
+}
+
+/** A name that the settings want on a network, and who has it there: both would be reached by it, in turn. */
+export interface TakenAlias {
+  alias: string;
+  /** `networks[0].alias` */
+  setting: string;
+  holder: string;
 }
 
 export interface EngineFacts {
@@ -134,7 +142,8 @@ function engineFacts(version: Docker.DockerVersion, info: Info): EngineFacts {
   };
 }
 
-function socketFacts(path: string) {
+/** A socket as this user meets it. */
+export function socketFacts(path: string) {
   const exists = existsSync(path) && statSync(path).isSocket();
   let writable = false;
   try {
@@ -176,7 +185,36 @@ async function networksOf(engine: Engine, settings: Settings): Promise<Facts['ne
   const wanted = new Set(joined.filter((name) => name !== undefined));
   if (wanted.size === 0) return [];
   const present = new Set((await engine.docker.listNetworks()).map(({ Name }) => Name));
-  return [...wanted].map((name) => ({ name, exists: present.has(name) }));
+  return Promise.all(
+    [...wanted].map(async (name) =>
+      present.has(name)
+        ? { name, exists: true, taken: await takenAliases(engine, settings, name) }
+        : { name, exists: false },
+    ),
+  );
+}
+
+async function takenAliases(engine: Engine, settings: Settings, network: string): Promise<TakenAlias[]> {
+  const wanted = settings.networks.flatMap(({ name, alias, attach }, index) =>
+    name === network
+      ? attach.map((program) => ({ alias: alias ?? program, setting: `networks[${index}].alias` }))
+      : [],
+  );
+  if (wanted.length === 0) return [];
+  const others = (await engine.docker.listContainers({ filters: { network: [network] } })).filter(
+    ({ Labels }) => Labels[label.project] !== settings.project,
+  );
+  const names = await Promise.all(
+    others.map(async (other) => {
+      const { NetworkSettings } = await engine.docker.getContainer(other.Id).inspect();
+      const { Aliases } = NetworkSettings.Networks[network] as { Aliases?: string[] | null };
+      return { holder: nameOf(other), aliases: Aliases ?? [] };
+    }),
+  );
+  return wanted.flatMap(({ alias, setting }) => {
+    const holder = names.find(({ aliases }) => aliases.includes(alias))?.holder;
+    return holder === undefined ? [] : [{ alias, setting, holder }];
+  });
 }
 
 /** The registries that will be asked: those of pinned images that the engine does not have. */
@@ -253,7 +291,8 @@ export const isFree = ({ address, port }: { address: string; port: number }): Pr
     );
   });
 
-async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+/** Waits so long, and no longer. */
+export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

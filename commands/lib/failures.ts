@@ -1,3 +1,4 @@
+import { npmRun } from './lines.ts';
 import { listenerOf } from './processes.ts';
 import type { Failure } from './watch.ts';
 
@@ -56,14 +57,14 @@ const rules: Rule[] = [
   ],
   [
     /no such host|server misbehaving|Temporary failure in name resolution|TLS handshake timeout|awaiting headers|dial tcp [^\n]*(?:connection refused|no route to host|network is unreachable|i\/o timeout|deadline exceeded)/,
-    ({ input }) => {
+    ({ input }, { stack }) => {
       const registry =
         /(?:Get|Head) "https?:\/\/([^/"]+)/.exec(input)?.[1] ??
         /lookup ([\w.-]+)/.exec(input)?.[1] ??
         '(unnamed)';
       return (
         `The registry ${registry} cannot be reached from the engine.\n` +
-        `Try:  docker pull hello-world     Behind a mirror:  pulumi config set taffrail:registryMirror <registry>`
+        `Try:  docker pull hello-world     Behind a mirror:  pulumi config set -s ${stack} taffrail:registryMirror <registry>`
       );
     },
   ],
@@ -85,8 +86,8 @@ const rules: Rule[] = [
   ],
   [
     /(?:Cannot connect to the Docker daemon|error pinging docker server|docker\.sock: connect: )/i,
-    ({ input }) =>
-      `The Docker engine stopped answering: ${input.split('\n').at(-1) ?? ''}\nSee why:  npm run doctor`,
+    ({ input }, { stack }) =>
+      `The Docker engine stopped answering: ${input.split('\n').at(-1) ?? ''}\nSee why:  ${npmRun('doctor', stack)}`,
   ],
   [
     /cannot be deleted[^]*because it is protected|resource .* is protected/i,

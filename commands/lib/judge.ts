@@ -51,7 +51,12 @@ export function judge(facts: Facts): Finding[] {
 }
 
 /** Why no engine answers, most likely cause first. */
-function silence({ address, socket, rig, silent = '' }: Facts): Finding {
+export function silence({
+  address,
+  socket,
+  rig,
+  silent = '',
+}: Pick<Facts, 'address' | 'socket' | 'rig' | 'silent'>): Finding & { type: string } {
   if (rig) {
     return {
       check: 'engine',
@@ -93,7 +98,7 @@ function silence({ address, socket, rig, silent = '' }: Facts): Finding {
   };
 }
 
-function kind({ rig, address }: Facts, engine: EngineFacts): Finding {
+function kind({ rig, address, stack }: Facts, engine: EngineFacts): Finding {
   if (engine.podman) {
     return {
       check: 'kind',
@@ -117,7 +122,7 @@ function kind({ rig, address }: Facts, engine: EngineFacts): Finding {
       level: 'warn',
       words:
         'Rootless Docker: memory limits need cgroups v2 with delegation; node_exporter and cAdvisor see only what this user may see; ports below 1024 cannot be published; the socket is not at /var/run/docker.sock.',
-      type: `pulumi config set taffrail:dockerHost ${address}`,
+      type: `pulumi config set -s ${stack} taffrail:dockerHost ${address}`,
     };
   }
   const where = rig ? "the rig's engine" : 'Docker';
@@ -184,19 +189,28 @@ const ports = ({ ports, stack }: Facts): Finding[] =>
         },
   );
 
-const networks = ({ networks }: Facts): Finding[] =>
-  networks.map(({ name, exists }) =>
-    exists
-      ? { check: 'networks', level: 'ok', words: `${name} is there` }
-      : {
-          check: 'networks',
-          level: 'fail',
-          words: `There is no network ${name} on the engine, and a setting joins it.`,
-          type: `docker network create ${name}   # or start what makes it; docker network ls shows what is there`,
-        },
+const networks = ({ networks, stack }: Facts): Finding[] =>
+  networks.flatMap(({ name, exists, taken = [] }): Finding[] =>
+    !exists
+      ? [
+          {
+            check: 'networks',
+            level: 'fail',
+            words: `There is no network ${name} on the engine, and a setting joins it.`,
+            type: `docker network create ${name}   # or start what makes it; docker network ls shows what is there`,
+          },
+        ]
+      : taken.length === 0
+        ? [{ check: 'networks', level: 'ok', words: `${name} is there` }]
+        : taken.map(({ alias, setting, holder }) => ({
+            check: 'networks',
+            level: 'fail',
+            words: `On the network ${name} the container ${holder} is called ${alias} already: who asks for it would get one or the other.`,
+            type: `pulumi config set -s ${stack} --path 'taffrail:${setting}' ${alias}-${stack}   # or stop that one`,
+          })),
   );
 
-const names = ({ names, rig }: Facts, { proxied }: EngineFacts): Finding[] =>
+const names = ({ names, rig, stack }: Facts, { proxied }: EngineFacts): Finding[] =>
   names.map(({ name, error }) =>
     error === undefined
       ? { check: 'names', level: 'ok', words: `${name} resolves` }
@@ -210,7 +224,7 @@ const names = ({ names, rig }: Facts, { proxied }: EngineFacts): Finding[] =>
             check: 'names',
             level: 'fail',
             words: `The name ${name} does not resolve (${firstLine(error)}), and images must be pulled from there.`,
-            type: `getent hosts ${name}   # mend /etc/resolv.conf, or: pulumi config set taffrail:registryMirror <registry>`,
+            type: `getent hosts ${name}   # mend /etc/resolv.conf, or: pulumi config set -s ${stack} taffrail:registryMirror <registry>`,
           },
   );
 
@@ -228,14 +242,14 @@ function disk({ disk }: Facts): Finding | undefined {
   };
 }
 
-function memory({ wantedMemory }: Facts, engine: EngineFacts): Finding {
+function memory({ wantedMemory, stack }: Facts, engine: EngineFacts): Finding {
   const words = `${size(engine.memory)} on the host, limits of the stack together ${size(wantedMemory)}`;
   if (wantedMemory <= engine.memory) return { check: 'memory', level: 'ok', words };
   return {
     check: 'memory',
     level: 'warn',
     words: `More memory may be taken than there is: ${words}.`,
-    type: "pulumi config set --path taffrail:cloudbeaver.enabled false   # or lower a program's `memory`",
+    type: `pulumi config set -s ${stack} --path taffrail:cloudbeaver.enabled false   # or lower a program's \`memory\``,
   };
 }
 

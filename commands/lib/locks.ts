@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { npmRun } from './lines.ts';
 import { isAlive } from './processes.ts';
 import { kept, stateFolder } from './paths.ts';
 import { Sentence } from './sentence.ts';
@@ -76,7 +77,7 @@ export function deadLocks(state = stateFolder, host = hostname()): { stack: stri
 /** What to type when a killed run left its lock. */
 export const deadLockWords = ({ stack, pid }: { stack: string; pid: number }): string =>
   `The lock on the stack ${stack} was left by process ${pid}, which is dead. To remove it and mend what that run left:\n` +
-  `  npm run up${stack === 'local' ? '' : ` -- -s ${stack}`}`;
+  `  ${npmRun('up', stack)}`;
 
 /** Who holds a stack, and what to type. */
 export function heldBy(stack: string, lock: Omit<Lock, 'file'>, host = hostname()): string {

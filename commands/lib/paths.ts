@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout. */
@@ -13,3 +14,7 @@ export const pulumiFolder = join(kept, 'pulumi');
 /** Pulumi's file backend takes what follows `file://` as a path: a space stays a space. */
 export const backendUrl = `file://${stateFolder}`;
 export const stackFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);
+
+/** Whether a folder of PATH holds not the CLI but what `env` puts before it, of whatever checkout. */
+export const holdsWrapper = (folder: string): boolean =>
+  /\/commands\/bin\/?$/.test(folder) && existsSync(join(dirname(folder), 'lib', 'environment.ts'));

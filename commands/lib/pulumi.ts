@@ -5,6 +5,7 @@ import {
   StackNotFoundError,
 } from '@pulumi/pulumi/automation/index.js';
 import { explainedAll, surroundings } from './failures.ts';
+import { npmRun } from './lines.ts';
 import { breakDeadLocks } from './locks.ts';
 import { backendUrl, root } from './paths.ts';
 import type { Progress } from './progress.ts';
@@ -102,7 +103,7 @@ export function asSentence(error: unknown, stack: string, failures: Failure[] = 
   const killed = /was killed with (SIG\w+)/.exec(wordsOf(error));
   if (killed && failures.length === 0) {
     return new Sentence(
-      `Pulumi was ended from outside (${killed[1] ?? ''}). \`npm run up\` puts right what it left, and goes on.`,
+      `Pulumi was ended from outside (${killed[1] ?? ''}). \`${npmRun('up', stack)}\` puts right what it left, and goes on.`,
     );
   }
   if (words.includes('is currently locked by')) {

@@ -1,12 +1,12 @@
 import { size } from './judge.ts';
+import { npmRun } from './lines.ts';
 import type { ServiceStatus, StackStatus } from './statusFacts.ts';
 
 /** One screen about a stack. Pure; `now` in milliseconds. */
 export function statusLines(seen: StackStatus, now: number): string[] {
   const { stack, address, engineVersion, services, volumes } = seen;
   const head = `Stack ${stack} on ${address} (Docker ${engineVersion})`;
-  if (services.length === 0)
-    return [head, '', 'Nothing of it runs.  npm run up' + (stack === 'local' ? '' : ` -- -s ${stack}`)];
+  if (services.length === 0) return [head, '', `Nothing of it runs.  ${npmRun('up', stack)}`];
   const rows = services.map((service) => [
     service.name,
     stateOf(service),
@@ -18,7 +18,7 @@ export function statusLines(seen: StackStatus, now: number): string[] {
     head,
     '',
     ...table([['SERVICE', 'STATE', 'SINCE', 'MEMORY', 'RESTARTS'], ...rows]),
-    ...seen.failedJobs.map((job) => `The job ${job} failed; npm run up repeats it.`),
+    ...seen.failedJobs.map((job) => `The job ${job} failed; ${npmRun('up', stack)} repeats it.`),
     '',
     ...table([
       ['VOLUME', 'SIZE'],

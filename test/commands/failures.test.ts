@@ -49,7 +49,7 @@ describe('a failure is told with what to type', () => {
     [
       'an unreachable registry',
       'failed to resolve reference "docker.io/a/b:9": failed to do request: Head "https://registry-1.docker.io/v2/a/b/manifests/9": dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host',
-      /registry registry-1\.docker\.io cannot be reached/,
+      /registry registry-1\.docker\.io cannot be reached.*\n.*config set -s prod taffrail:registryMirror/,
     ],
     [
       'a refusing registry',
@@ -75,7 +75,7 @@ describe('a failure is told with what to type', () => {
     [
       'an engine that stopped',
       'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
-      /stopped answering.*npm run doctor/s,
+      /stopped answering.*\n.*npm run doctor -- -s prod$/m,
     ],
     [
       'a protected volume',

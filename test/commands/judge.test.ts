@@ -23,7 +23,7 @@ const engine: EngineFacts = {
   clockSkew: 0.2,
 };
 const well: Facts = {
-  stack: 'local',
+  stack: 'prod',
   address: 'unix:///var/run/docker.sock',
   rig: false,
   socket: { path: '/var/run/docker.sock', exists: true, writable: true, user: 'anna' },
@@ -106,7 +106,7 @@ describe('the doctor', () => {
       withEngine({ rootless: true }),
       'warn',
       /Rootless/,
-      /dockerHost unix:\/\/\/var\/run\/docker\.sock/,
+      /config set -s prod taffrail:dockerHost unix:\/\/\/var\/run\/docker\.sock/,
     ],
     ['a slow storage driver', withEngine({ storageDriver: 'vfs' }), 'warn', /vfs/, /overlay2/],
     ['cgroups v1', withEngine({ cgroupVersion: '1' }), 'warn', /cgroups v1/, /unified_cgroup_hierarchy/],
@@ -120,7 +120,7 @@ describe('the doctor', () => {
       },
       'fail',
       /port 3000 of 127\.0\.0\.1.*taken by process 7 \(node x\)/,
-      /config set -s local --path taffrail:grafana\.port 3001/,
+      /config set -s prod --path taffrail:grafana\.port 3001/,
     ],
     [
       'a network that is not there',
@@ -130,11 +130,29 @@ describe('the doctor', () => {
       /docker network create shop_default/,
     ],
     [
+      'a name that somebody else has on a network (S3)',
+      {
+        ...well,
+        networks: [
+          {
+            name: 'shop_default',
+            exists: true,
+            taken: [
+              { alias: 'metrics', setting: 'networks[0].alias', holder: 'taffrail-staging-prometheus' },
+            ],
+          },
+        ],
+      },
+      'fail',
+      /On the network shop_default the container taffrail-staging-prometheus is called metrics already/,
+      /config set -s prod --path 'taffrail:networks\[0\]\.alias' metrics-prod/,
+    ],
+    [
       'a name that does not resolve',
       { ...well, names: [{ name: 'ghcr.io', error: 'ENOTFOUND' }] },
       'fail',
       /ghcr\.io does not resolve/,
-      /getent hosts ghcr\.io/,
+      /getent hosts ghcr\.io .*config set -s prod taffrail:registryMirror/,
     ],
     [
       'a small disk',
@@ -174,7 +192,7 @@ describe('the doctor', () => {
       { ...well, wantedMemory: 5 * GiB },
       'warn',
       /4\.0 GiB on the host, limits of the stack together 5\.0 GiB/,
-      /enabled false/,
+      /config set -s prod --path taffrail:cloudbeaver\.enabled false/,
     ],
   ];
   it.each(cases)('says of %s what is wrong and what to type', (_, facts, level, words, type) => {

@@ -49,7 +49,7 @@ describe('`npm run status`', () => {
       'SERVICE  STATE             SINCE    MEMORY                      RESTARTS',
       'grafana  running, healthy  2 d 4 h  64.0 MiB of 256 MiB (25 %)  0',
       'loki     exited (137)      12 min                               3',
-      'The job loki-reload failed; npm run up repeats it.',
+      'The job loki-reload failed; npm run up -- -s prod repeats it.',
       '',
       'VOLUME        SIZE',
       'loki-data     3.0 GiB',

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type Server, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,21 @@ const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   TAFFRAIL_CACHE: join(folder, 'cache'),
   ...more,
 });
+
+/** Runs as a user to whom modes of files apply; root passes them by. */
+async function asNobody(check: () => Promise<void>): Promise<void> {
+  const isRoot = process.getuid?.() === 0;
+  chmodSync(folder, 0o755);
+  // What is loaded late must be readable to that user as well.
+  await import('../../commands/lib/facts.ts');
+  await import('../../commands/lib/judge.ts');
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    await check();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
 
 const online = { reachable: () => Promise.resolve(true) };
 const offline = { reachable: () => Promise.resolve(false) };
@@ -108,28 +123,61 @@ describe('when the rig is used', () => {
     expect(await decideRig(environment(), offline)).toEqual(use);
   });
 
-  it.each<[string, () => unknown]>([
-    ['is not there', () => undefined],
+  it.each<[string, () => unknown, RegExp]>([
+    ['is not there', () => undefined, /there is no socket at .*\nType: sudo systemctl start docker/],
     [
       'left a file in its place',
       () => {
         writeFileSync(join(folder, 'docker.sock'), '');
       },
+      /there is no socket at .*\nType: sudo systemctl start docker/,
     ],
-    ['answers with an error', () => startEngine(500)],
+    [
+      'answers with an error',
+      () => startEngine(500),
+      /does not answer: it takes connections.*\nType: sudo systemctl restart docker/,
+    ],
   ])(
     '3.6: stops with the line to type where downloads can be reached and the engine %s',
-    async (_what, prepare) => {
+    async (_what, prepare, words) => {
       await prepare();
       installCli();
       installPlugins();
       const decision = decideRig(environment(), online);
       await expect(decision).rejects.toThrow(RigError);
-      await expect(decision).rejects.toThrow(
-        new RegExp(`does not answer on unix://${folder}/docker\\.sock\\. Type: sudo systemctl start docker`),
-      );
+      await expect(decision).rejects.toThrow(words);
+      await expect(decision).rejects.toThrow(join(folder, 'docker.sock'));
+      // The commands say it themselves, after their look at the host.
+      const looking = { ...online, mustAnswer: false };
+      expect(await decideRig(environment(), looking)).toMatchObject({ use: false });
     },
   );
+
+  it('3.6: never in place of an engine that is there and refuses this user', async () => {
+    await startEngine();
+    chmodSync(join(folder, 'docker.sock'), 0o000);
+    await asNobody(async () => {
+      expect(await decideRig(environment(), { ...offline, mustAnswer: false })).toEqual({
+        use: false,
+        reason: 'Docker is there, and refuses this user',
+      });
+      for (const way of [online, offline])
+        await expect(decideRig(environment(), way)).rejects.toThrow(RigError);
+    });
+    expect(await decideRig(environment({ TAFFRAIL_RIG: '1' }), offline)).toMatchObject({ use: true });
+  });
+
+  it("3.6: the wrapper of `npm run -s env` is no installed CLI, the rig's engine is none of the person's", async () => {
+    await startEngine();
+    installPlugins();
+    const path = join(import.meta.dirname, '..', '..', 'commands', 'bin');
+    expect(await decideRig(environment({ PATH: path }), offline)).toMatchObject({ use: true });
+    const left = environment({ DOCKER_HOST: 'unix:///run/taffrail-rig/docker.sock' });
+    await expect(decideRig(left, { ...online, mustAnswer: false })).rejects.toThrow(
+      /rig's engine.*\nType: unset DOCKER_HOST/,
+    );
+    expect(await decideRig(left, offline)).toMatchObject({ use: true });
+  });
 
   it('3.6: an engine elsewhere is left to the one who reaches it', async () => {
     const environ = environment({ DOCKER_HOST: 'ssh://root@nowhere.invalid' });

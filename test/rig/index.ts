@@ -1,13 +1,15 @@
 /** The rig: the real engine and programs where only package registries can be reached. */
 import { existsSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { holdsWrapper } from '../../commands/lib/paths.ts';
 import { type ImageKey, imageKeys } from '../../configs/images.ts';
 import { buildParts, buildable } from './build.ts';
 import { type Progress, RigError, cacheFolder } from './cache.ts';
 import { answers, dockerHost as rigHost, engineStatus, startEngine, stopEngine } from './engine.ts';
 import { ensureImages } from './images.ts';
-import { type PartKind, part, parts, shippedVersion } from './parts.ts';
+import { type Part, type PartKind, part, parts, shippedVersion } from './parts.ts';
 import { assembleCli, installPlugins, pulumiEnv } from './pulumi.ts';
 
 export { type Progress, RigError } from './cache.ts';
@@ -31,6 +33,9 @@ export interface RigEnvironment {
   parts: PartLine[];
 }
 
+/** What the rig gives where the engine is on another machine. */
+export type RigTools = Omit<RigEnvironment, 'dockerHost'>;
+
 /** Who uses the engine: checkouts are told apart by their folder. */
 const checkout = join(import.meta.dirname, '..', '..');
 
@@ -50,7 +55,8 @@ async function downloadsReachable(): Promise<boolean> {
 function officialInstalled(env: NodeJS.ProcessEnv): boolean {
   const home = env.PULUMI_HOME ?? join(homedir(), '.pulumi');
   const cli = (env.PATH ?? '').split(delimiter).some((folder) => {
-    return !folder.startsWith(cacheFolder(env)) && existsSync(join(folder, 'pulumi'));
+    const isOurs = folder.startsWith(cacheFolder(env)) || holdsWrapper(folder);
+    return !isOurs && existsSync(join(folder, 'pulumi'));
   });
   const plugins = parts.filter((one) => one.plugin);
   return (
@@ -58,38 +64,79 @@ function officialInstalled(env: NodeJS.ProcessEnv): boolean {
   );
 }
 
-/** Whether the user's own engine answers; over ssh or tcp that is for the plugin to find out. */
-async function dockerAnswers(env: NodeJS.ProcessEnv): Promise<boolean> {
-  const host = env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
-  if (host === rigHost) return false;
-  return host.startsWith('unix://') ? answers(host.slice('unix://'.length)) : true;
+const hostOf = (env: NodeJS.ProcessEnv): string => env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
+
+/** How the user's own engine takes being asked; over ssh or tcp that is for the plugin to find out. */
+async function askEngine(host: string): Promise<'answers' | 'refuses' | 'silent'> {
+  if (host === rigHost) return 'silent';
+  if (!host.startsWith('unix://')) return 'answers';
+  const socket = host.slice('unix://'.length);
+  if (await answers(socket)) return 'answers';
+  return (await connectError(socket)) === 'EACCES' ? 'refuses' : 'silent';
+}
+
+/** Why a socket cannot be connected to; undefined when it can. */
+const connectError = (path: string): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const client = connect(path, () => {
+      client.destroy();
+      resolve(undefined);
+    });
+    client.on('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(code);
+    });
+  });
+
+/** That an engine on this machine does not answer, in the doctor's words. */
+async function silentError(host: string): Promise<RigError> {
+  const [{ socketFacts }, { silence }] = await Promise.all([
+    import('../../commands/lib/facts.ts'),
+    import('../../commands/lib/judge.ts'),
+  ]);
+  const path = host.slice('unix://'.length);
+  const silent = (await connectError(path)) ?? 'it takes connections, but is not well';
+  const { words, type } = silence({ address: host, rig: false, socket: socketFacts(path), silent });
+  return new RigError(`${words}\nType: ${type}`);
 }
 
 /**
  * Whether the rig is to be used: TAFFRAIL_RIG=1 or 0 decides; else it is used where only package registries can
- * be reached.
+ * be reached. An engine that is there and refuses this user is never replaced by the rig's.
  *
  * @param options.reachable whether official downloads can be reached
- * @throws RigError with what to type where Docker does not answer although official downloads can be reached
+ * @param options.mustAnswer whether the user's engine has to answer where the rig is not used; false for who looks
+ *   at it afterwards, or needs none
+ * @throws RigError with what to type
  */
 export async function decideRig(
   env: NodeJS.ProcessEnv,
-  { reachable = downloadsReachable } = {},
+  { reachable = downloadsReachable, mustAnswer = true } = {},
 ): Promise<{ use: boolean; reason: string }> {
   if (env.TAFFRAIL_RIG === '1') return { use: true, reason: 'TAFFRAIL_RIG=1' };
   if (env.TAFFRAIL_RIG === '0') return { use: false, reason: 'TAFFRAIL_RIG=0' };
   if (env.TAFFRAIL_RIG)
     throw new RigError(`TAFFRAIL_RIG is "${env.TAFFRAIL_RIG}"; it takes 1, 0, or nothing`);
-  const docker = await dockerAnswers(env);
-  if (docker && officialInstalled(env))
+  const host = hostOf(env);
+  const docker = await askEngine(host);
+  if (docker === 'answers' && officialInstalled(env))
     return { use: false, reason: 'Docker answers, CLI and plugins are installed' };
-  const official = await reachable();
-  if (!official) return { use: true, reason: 'official downloads cannot be reached' };
-  if (docker) return { use: false, reason: 'Docker answers and official downloads can be reached' };
-  throw new RigError(
-    `Docker does not answer on ${env.DOCKER_HOST ?? '/var/run/docker.sock'}. ` +
-      'Type: sudo systemctl start docker (to install it: https://docs.docker.com/engine/install/)',
-  );
+  if (docker !== 'refuses' && !(await reachable()))
+    return { use: true, reason: 'official downloads cannot be reached' };
+  if (docker === 'answers')
+    return { use: false, reason: 'Docker answers and official downloads can be reached' };
+  if (host === rigHost)
+    throw new RigError(
+      `${host} is the rig's engine, and the rig is not used where official downloads can be reached.\n` +
+        'Type: unset DOCKER_HOST   # or, to use the rig: export TAFFRAIL_RIG=1',
+    );
+  if (mustAnswer) throw await silentError(host);
+  return {
+    use: false,
+    reason:
+      docker === 'refuses'
+        ? 'Docker is there, and refuses this user'
+        : 'Docker does not answer, and official downloads can be reached',
+  };
 }
 
 /** The parts, one line each. `official` where the rig is not used. */
@@ -159,6 +206,27 @@ export async function ensureRig(options: {
     env: { ...pulumiEnv(options.pulumiHome), DOCKER_HOST: dockerHost },
     dockerHost,
     parts: partsTable(true),
+  };
+}
+
+/** The parts that talk to an engine; what an engine elsewhere needs here. */
+const isTool = ({ name, plugin }: Part): boolean => name === 'pulumi' || plugin !== undefined;
+
+/**
+ * Builds the CLI and the plugins only, and starts nothing.
+ *
+ * @throws RigError in words for the user
+ */
+export async function ensureTools(options: { pulumiHome: string; progress: Progress }): Promise<RigTools> {
+  const tools = parts.filter(isTool).map(({ name }) => name);
+  const folders = await buildParts(options.progress, tools);
+  const pulumi = folders.get('pulumi');
+  if (pulumi === undefined) throw new RigError('the rig has not built the part "pulumi"');
+  installPlugins(options.pulumiHome, folders);
+  return {
+    path: [assembleCli(pulumi)],
+    env: pulumiEnv(options.pulumiHome),
+    parts: partsTable(true).filter(({ name }) => tools.includes(name)),
   };
 }
 

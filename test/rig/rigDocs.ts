@@ -21,6 +21,8 @@ that the product does not know the difference.
 | Docker answers, and the CLI and plugins are there or can be downloaded | no rig; nothing of it is installed |
 | Docker does not answer, downloads can be reached | it stops, and says what to type |
 | downloads cannot be reached, or \`TAFFRAIL_RIG=1\` | the rig |
+| Docker is there and refuses this user | no rig; it stops, and says what to type |
+| the engine is elsewhere (ssh, tcp), downloads cannot be reached | the rig's CLI and plugins, no engine |
 | \`TAFFRAIL_RIG=0\` | never the rig |
 
 It is built once for a machine, into a cache outside of the checkout that is keyed by content; a build that was killed goes

@@ -150,7 +150,10 @@ describe('metrics', () => {
       }
       return counters;
     };
-    const reading = await until(scraped, (counters) => counters.size > 0, { seconds: 30 });
+    // The scrape may fall between the two questions: then one of them has no answer yet.
+    const whole = (counters: Counters) =>
+      counters.size > 0 && [...counters.values()].every(({ received, sent }) => received >= 0 && sent >= 0);
+    const reading = await until(scraped, whole, { seconds: 30 });
     // A moving device is bounded by the readings before and after; one that stands still must agree to the byte.
     const high = host();
     expect(notBetween(low, reading, high)).toEqual([]);

@@ -10,6 +10,7 @@ import { closed, engineThatSays } from '../lib/otherEngine.ts';
 import { copy, place } from '../lib/place.ts';
 import { type Run, runIn } from '../lib/stack.ts';
 import { addressOfB, b, ensureStacks } from '../lib/stacks.ts';
+import { team } from '../lib/team.ts';
 
 /** A stack trace is no answer to a person's mistake. */
 const stackTrace = /\n\s+at .*:\d+:\d+/;
@@ -89,6 +90,24 @@ describe('what cannot be: a sentence, an exit code, and nothing that runs is tou
     const output = await refused({ networks }, () => b.npm('up'));
     expect(output).toContain('There is no network e2e-nowhere on the engine, and a setting joins it.');
     expect(output).toContain('Nothing was changed.');
+  });
+
+  it('S3: a name on a joined network that somebody else has there', async () => {
+    const theirs = await startContainer({
+      name: 'e2e-called-metrics',
+      network: team.network,
+      aliases: ['metrics'],
+      command: ['sleep', '600'],
+    });
+    try {
+      const output = await refused({}, () => b.npm('up'));
+      expect(output).toContain(
+        `On the network ${team.network} the container e2e-called-metrics is called metrics already`,
+      );
+      expect(output).toContain("--path 'taffrail:networks[0].alias' metrics-e2e-b");
+    } finally {
+      await theirs.remove({ force: true, v: true });
+    }
   });
 
   it('3.8 3.19: an image that its registry does not have, and a registry that does not answer', async () => {

@@ -11,6 +11,16 @@ export interface Surroundings {
   holderOf: (port: number) => string | undefined;
 }
 
+/** Where messages name the image that cannot be had, surest first. */
+const imageNames = [
+  /manifest for (\S+) not found/,
+  /failed to resolve reference "([^"]+)"/,
+  /unable to pull image ([\w./:@-]*\w)/,
+  /pull access denied for ([^\s,]+)/,
+  /Unable to (?:find or )?pull image "?([\w./:@-]*\w)/,
+  /image "?([\w.-]+[/:][\w./:@-]*\w)/,
+];
+
 type Rule = [pattern: RegExp, sentence: (found: RegExpExecArray, around: Surroundings) => string];
 
 // The words are those of the engine, of the docker provider and of Pulumi; the first rule that fits counts.
@@ -47,7 +57,7 @@ const rules: Rule[] = [
     /network (?:with name )?([0-9a-f]{64}) (?:not found|could not be found)/,
     (_, { stack }) =>
       `The engine has lost a network that the stack made.\n` +
-      `Look at what is left, then repeat:  pulumi refresh -s ${stack} --yes`,
+      `To make it again, and what was on it:  ${npmRun('up', stack)}`,
   ],
   [
     /(?:[Nn]o such network:?|network) "?([\w.-]+)"?(?: not found|$)/m,
@@ -69,10 +79,9 @@ const rules: Rule[] = [
     },
   ],
   [
-    /(?:manifest for (\S+) not found|manifest unknown|repository does not exist|pull access denied for ([^\s,]+)|failed to resolve reference "([^"]+)": .*not found|Unable to (?:find or )?(?:pull|read Docker) image(?: into resource)?:? ?"?([\w./:@-]*))/,
-    (found) => {
-      const image =
-        found.slice(1).find((name) => name) ?? /image "?([\w.-]+[/:][\w./:@-]+)/.exec(found.input)?.[1] ?? '';
+    /manifest for \S+ not found|manifest unknown|repository does not exist|pull access denied for|failed to resolve reference "[^"]+": .*not found|Unable to (?:find or )?(?:pull|read Docker) image/,
+    ({ input }) => {
+      const image = imageNames.flatMap((pattern) => pattern.exec(input)?.[1] ?? [])[0] ?? '';
       return (
         `The image ${image} does not exist under that name and tag, or its registry wants a login.\n` +
         `See for yourself:  docker pull ${image}`.trimEnd()

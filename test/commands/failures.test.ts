@@ -40,7 +40,7 @@ describe('a failure is told with what to type', () => {
       'Conflict. The container name "/taffrail-prod-loki" is already in use by container "3ca65079fc921c33". You have to remove',
       /name taffrail-prod-loki is taken by the container 3ca65079fc92.*docker inspect/s,
     ],
-    ['a network that was lost', `network ${id} not found`, /lost a network.*pulumi refresh -s prod/s],
+    ['a network that was lost', `network ${id} not found`, /lost a network.*npm run up -- -s prod/s],
     [
       'a network that is not there',
       'Could not connect container: Error response from daemon: network shop_default not found',
@@ -55,6 +55,11 @@ describe('a failure is told with what to type', () => {
       'a refusing registry',
       'failed to do request: Head "https://127.0.0.1:5999/v2/thing/manifests/9": dial tcp 127.0.0.1:5999: connect: connection refused',
       /registry 127\.0\.0\.1:5999 cannot be reached/,
+    ],
+    [
+      'a tag that a registry does not have, in the words of an engine with containerd',
+      'Unable to read Docker image into resource: unable to pull image 127.0.0.1:5999/loki:none: error pulling image 127.0.0.1:5999/loki:none: Error response from daemon: failed to resolve reference "127.0.0.1:5999/loki:none": 127.0.0.1:5999/loki:none: not found',
+      /image 127\.0\.0\.1:5999\/loki:none does not exist.*docker pull 127\.0\.0\.1:5999\/loki:none/s,
     ],
     [
       'a tag that does not exist',

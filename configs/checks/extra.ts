@@ -1,4 +1,6 @@
+import { dashboardUid } from '../extra.ts';
 import type { Files } from '../files.ts';
+import { stackDashboardUid as ownUid } from '../grafana/dashboards/stack.ts';
 import type { Mistake } from '../mistakes.ts';
 import { shellWord } from '../whatToType.ts';
 
@@ -16,15 +18,13 @@ export function readExtra(
       mistakes: [{ path: 'extra', given: folder, wanted, type: `mkdir -p ${shellWord(folder)}` }],
     };
   }
+  const uids = new Map([[ownUid, "Taffrail's own"]]);
   const mistakes = Object.entries(files).flatMap(([file, content]): Mistake[] => {
     const at = `${folder.replace(/\/+$/, '')}/${file}`;
     const mistake = (given: string, wanted: string, type: string) => [{ path: 'extra', given, wanted, type }];
     if (/^rules\/[^/]+\.yml$/.test(file)) return [];
     if (/^dashboards\/[^/]+\.json$/.test(file)) {
-      const reason = jsonError(content);
-      return reason === undefined
-        ? []
-        : mistake(`${at}: ${reason}`, 'valid JSON', `npx prettier --check ${shellWord(at)}`);
+      return dashboardMistakes(at, content, uids);
     }
     const name = file.split('/').at(-1) ?? file;
     const better = /\.ya?ml$/.test(name)
@@ -44,10 +44,39 @@ export function readExtra(
   return { files, mistakes };
 }
 
+/** What is wrong with a dashboard; `uids` keeps whose each is, from one to the next. */
+function dashboardMistakes(at: string, content: string, uids: Map<string, string>): Mistake[] {
+  const mistake = (given: string, wanted: string, type: string) => [{ path: 'extra', given, wanted, type }];
+  const reason = jsonError(content);
+  if (reason !== undefined)
+    return mistake(`${at}: ${reason}`, 'valid JSON', `npx prettier --check ${shellWord(at)}`);
+  const uid = dashboardUid(content);
+  if (uid === undefined) {
+    const name = at.replace(/^.*\/|\.json$/g, '').replace(/[^\w-]+/g, '-');
+    return mistake(
+      `${at}, which has no uid`,
+      'a dashboard with a uid, by which it is read back',
+      `sed -i '0,/{/s/{/{ "uid": "${name.slice(0, 40)}",/' ${shellWord(at)}`,
+    );
+  }
+  const first = uids.get(uid);
+  if (first === undefined) {
+    uids.set(uid, at);
+    return [];
+  }
+  return mistake(
+    `${at}, whose uid ${uid} is that of ${first}`,
+    'a uid of its own for each dashboard',
+    `sed -i 's/"${uid}"/"${uid.slice(0, 38)}-2"/' ${shellWord(at)}`,
+  );
+}
+
 function jsonError(content: string): string | undefined {
   try {
-    JSON.parse(content);
-    return undefined;
+    const model: unknown = JSON.parse(content);
+    return typeof model === 'object' && model !== null && !Array.isArray(model)
+      ? undefined
+      : 'no dashboard, which is an object';
   } catch (error) {
     return error instanceof Error ? error.message.split('\n')[0] : 'not JSON';
   }

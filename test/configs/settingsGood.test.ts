@@ -165,7 +165,7 @@ describe('3.18: the folder extra', () => {
     settingsOf('config: {taffrail:extra: own}', { readFolder: () => files });
 
   test('rules and dashboards are read', () => {
-    const files = { 'rules/shop.yml': 'groups: []\n', 'dashboards/shop.json': '{}' };
+    const files = { 'rules/shop.yml': 'groups: []\n', 'dashboards/shop.json': '{"uid": "shop"}' };
     expect(extra(files).extraFiles).toEqual(files);
   });
 
@@ -178,9 +178,25 @@ describe('3.18: the folder extra', () => {
     [{ 'shop.json': '{}' }, /mv own\/shop.json own\/dashboards\/shop.json/],
     [{ 'notes.txt': '' }, /rm own\/notes.txt/],
     [{ 'dashboards/shop.json': '{"a":}' }, /own\/dashboards\/shop.json: .*\n.*valid JSON/],
-  ])('a folder that is not there, and files that nothing reads: %j', (files, message) => {
-    expect(() => extra(files)).toThrow(message);
-  });
+    [{ 'dashboards/shop.json': '[]' }, /own\/dashboards\/shop.json: no dashboard.*\n.*valid JSON/],
+    [
+      { 'dashboards/my shop.json': '{"title": "x"}' },
+      /own\/dashboards\/my shop.json, which has no uid\n.*\n.*sed -i '0,\/{\/s\/{\/{ "uid": "my-shop",\/' 'own\/dashboards\/my shop.json'/,
+    ],
+    [
+      { 'dashboards/a.json': '{"uid": "x"}', 'dashboards/b.json': '{"uid": "x"}' },
+      /own\/dashboards\/b.json, whose uid x is that of own\/dashboards\/a.json\n.*\n.*sed -i 's\/"x"\/"x-2"\/' own\/dashboards\/b.json/,
+    ],
+    [
+      { 'dashboards/a.json': '{"uid": "taffrail-stack"}' },
+      /whose uid taffrail-stack is that of Taffrail's own/,
+    ],
+  ])(
+    'a folder that is not there, files that nothing reads, and dashboards that could not be told apart: %j',
+    (files, message) => {
+      expect(() => extra(files)).toThrow(message);
+    },
+  );
 });
 
 describe('3.19: every setting is told', () => {

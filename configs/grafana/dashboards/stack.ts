@@ -1,5 +1,7 @@
 import type { Datasource } from '../datasources.ts';
 
+export const stackDashboardUid = 'taffrail-stack';
+
 /** The home page: is the stack alive, and what do the logs say. Follows what is switched on. */
 export function stackDashboard(datasources: Datasource[]) {
   const has = (uid: string) => datasources.some((source) => source.uid === uid);
@@ -38,7 +40,7 @@ export function stackDashboard(datasources: Datasource[]) {
   let x = 0;
   let y = 0;
   return {
-    uid: 'taffrail-stack',
+    uid: stackDashboardUid,
     title: 'Stack',
     tags: ['taffrail'],
     timezone: 'browser',

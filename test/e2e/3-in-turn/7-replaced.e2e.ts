@@ -78,9 +78,9 @@ describe('a replaced container', () => {
 
   it('3.13: the volumes of a stack that is marked as production are not deleted', async () => {
     const volumes = async () =>
-      (await docker.listVolumes()).Volumes.map(({ Name }) => Name).filter((name) =>
-        name.startsWith(b.project),
-      );
+      (await docker.listVolumes()).Volumes.map(({ Name }) => Name)
+        .filter((name) => name.startsWith(b.project))
+        .sort();
     const before = await volumes();
     const down = await b.npm('down', '--yes');
     expect(down.code).toBe(1);

@@ -59,7 +59,9 @@ describe('down', () => {
     expect(State.Running).toBe(true);
     // S3 S10: the team's network and database are used, not owned.
     expect((await docker.getContainer(team.container).inspect()).State.Running).toBe(true);
-    expect((await sweep([])).sort()).toEqual(['e2e-bystander', team.container, team.network].sort());
+    expect((await sweep([])).sort()).toEqual(
+      ['e2e-bystander', team.container, team.redis, team.network].sort(),
+    );
   });
 
   it('3.3: a second `down` says that there is nothing', async () => {

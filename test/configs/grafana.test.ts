@@ -115,7 +115,7 @@ describe('Grafana', () => {
       expect(content, path).not.toMatch(/annaPassword|bobPassword|clientSecret/);
   });
 
-  test('S7: the address of every link is the root URL, and cookies are for TLS only where it has TLS', () => {
+  test('3.18: the address of every link is the root URL, and cookies are for TLS only where it has TLS', () => {
     expect(ini(full)).toMatchObject({
       'server.root_url': 'https://grafana.example.com',
       'security.cookie_secure': 'true',

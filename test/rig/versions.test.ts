@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { imageKeys, images } from '../../configs/images.ts';
@@ -70,4 +70,32 @@ describe('versions of images are written once', () => {
     expect(written("image: 'docker.io/prom/prometheus:v9.9.9'")).not.toEqual([]);
     expect(written(`const tag = '${images.loki.tag}';`)).not.toEqual([]);
   });
+});
+
+it('3.7: stand-ins are the language host, Grafana and CloudBeaver; the rest is built from its module, or Debian’s', () => {
+  const kinds = (kind: string) => parts.filter((one) => one.kind === kind);
+  expect(kinds('stand-in').map(({ name }) => name)).toEqual([
+    'pulumi-language-nodejs',
+    'grafana',
+    'cloudbeaver',
+  ]);
+  const built = kinds('built').map(({ name }) => name);
+  for (const name of [
+    'engine',
+    'pulumi',
+    'plugin-docker',
+    'plugin-random',
+    'prometheus',
+    'loki',
+    'promtail',
+    'compose',
+  ])
+    expect(built).toContain(name);
+  for (const { name, module = '' } of kinds('built')) {
+    expect(module, name).toMatch(/^go\//);
+    // Each at an exact version, with its checksums.
+    for (const file of ['go.mod', 'go.sum'])
+      expect(existsSync(new URL(`${module}/${file}`, import.meta.url)), `${name} ${file}`).toBe(true);
+  }
+  for (const { name, module } of kinds('debian')) expect(module, name).toBeUndefined();
 });

@@ -53,7 +53,7 @@ async function confirm(name: string, yes: boolean): Promise<void> {
   const what = `This deletes the stack ${name} with its logs and metrics.`;
   if (!process.stdin.isTTY) {
     if (name === 'local') return;
-    throw new Sentence(`${what} If you mean it:\n  npm run down -- -s ${name} --yes`);
+    throw new Sentence(`${what} If you mean it:\n  ${npmRun('down', name)} --yes`);
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(

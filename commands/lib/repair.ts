@@ -1,6 +1,7 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js';
 import { type Engine, label, labelled, nameOf, projectContainers } from './engine.ts';
 import { apart, takenWords, thingsOf } from './owner.ts';
+import { npmRun } from './lines.ts';
 import { Sentence } from './sentence.ts';
 import {
   type Deployment,
@@ -143,11 +144,10 @@ export async function refuseMoved(engine: Engine, stack: string, state: Deployme
 }
 
 export function movedWords(stack: string, from: string, to: string): string {
-  const flag = stack === 'local' ? '' : ` -- -s ${stack}`;
   return (
     `Nothing was changed: the stack ${stack} lives on ${from}, and is now to go to ${to}.\n` +
     `Stay there:  pulumi config set -s ${stack} taffrail:dockerHost ${from}     (or set DOCKER_HOST back)\n` +
-    `Move, and lose its logs and metrics:  npm run down${flag}   # then npm run up${flag}`
+    `Move, and lose its logs and metrics:  ${npmRun('down', stack)}   # then ${npmRun('up', stack)}`
   );
 }
 

@@ -1,22 +1,29 @@
+import { readdirSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** By name within a folder: what destroys comes last. */
+/** By name, for the same start each time. */
 class ByName extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     return Promise.resolve([...files].sort((one, other) => one.moduleId.localeCompare(other.moduleId)));
   }
 }
 
-/** One folder after the other. Files that only look wait more than they work, so they do it side by side. */
-const folder = (name: string, groupOrder: number, maxWorkers: number) => ({
+/** One turn after the other; the files of a turn side by side: they wait more than they work. */
+const turns = [
+  '1-up/',
+  '2-side-by-side/',
+  ...[...new Set(readdirSync(new URL('3-in-turn', import.meta.url)).map((file) => file.split('-')[0] ?? ''))]
+    .sort()
+    .map((number) => `3-in-turn/${number}-`),
+];
+const project = (turn: string, groupOrder: number) => ({
   extends: true as const,
   test: {
-    name,
+    name: turn.slice(0, -1),
     // Not *.test.ts: the unit tests' run does not take them up.
-    include: [`test/e2e/${name}/*.e2e.ts`],
-    maxWorkers,
-    isolate: maxWorkers > 1,
+    include: [`test/e2e/${turn}*.e2e.ts`],
+    maxWorkers: 10,
     sequence: { groupOrder },
   },
 });
@@ -28,6 +35,6 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 300_000,
     teardownTimeout: 60_000,
-    projects: [folder('1-up', 0, 1), folder('2-side-by-side', 1, 10), folder('3-in-turn', 2, 1)],
+    projects: turns.map(project),
   },
 });

@@ -2,25 +2,30 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { copy, outputs, place, root } from './place.ts';
+import { copy, freshCopy, outputs, place, root } from './place.ts';
 
-/** Copies what git knows or would add: a clean checkout, and a dirty one as it stands. */
+/** Makes both copies; the first gets the state and the passphrase of the test's stacks. */
 export async function copyCheckout(): Promise<void> {
-  rmSync(copy, { recursive: true, force: true });
   rmSync(outputs, { recursive: true, force: true });
   mkdirSync(outputs, { recursive: true });
+  await Promise.all([copy, freshCopy].map(copyTo));
+  const kept = join(copy, '.taffrail');
+  mkdirSync(join(kept, 'state'), { recursive: true, mode: 0o700 });
+  writeFileSync(join(kept, 'passphrase'), `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+}
+
+/** Copies what git knows or would add: a clean checkout, and a dirty one as it stands. */
+async function copyTo(folder: string): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
   const { stdout } = await execa('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
   });
   for (const file of new Set(stdout.split('\0').filter(Boolean))) {
     if (!existsSync(join(root, file))) continue;
-    mkdirSync(dirname(join(copy, file)), { recursive: true });
-    cpSync(join(root, file), join(copy, file), { force: true, verbatimSymlinks: true });
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(join(root, file), join(folder, file), { force: true, verbatimSymlinks: true });
   }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const kept = join(copy, '.taffrail');
-  mkdirSync(join(kept, 'state'), { recursive: true, mode: 0o700 });
-  writeFileSync(join(kept, 'passphrase'), `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 }
 
 export const passphraseFile = join(copy, '.taffrail', 'passphrase');

@@ -65,6 +65,14 @@ export async function lifeOf(container: string): Promise<string> {
 export const containersOf = (stack: string): Promise<Docker.ContainerInfo[]> =>
   docker.listContainers({ all: true, filters: { label: [`dev.taffrail.stack=${stack}`] } });
 
+/** The lives of all of them: equal lists mean that nothing was touched. */
+export const livesOf = async (stack: string): Promise<string[]> =>
+  (
+    await Promise.all(
+      (await containersOf(stack)).map(async (one) => `${nameOf(one)} ${await lifeOf(nameOf(one))}`),
+    )
+  ).sort();
+
 export const nameOf = (container: Docker.ContainerInfo): string => (container.Names[0] ?? '').slice(1);
 
 /** The address of a container, on the network whose name ends so; any network's when none is named. */
@@ -171,9 +179,14 @@ export function portsOf(lines: string[]): number[] {
 }
 
 /** Removes everything of these stacks and of the test itself from the engine. */
-export async function sweep(stacks: readonly string[]): Promise<string[]> {
+export const sweep = (stacks: readonly string[]): Promise<string[]> =>
+  removeLabelled([...stacks.map(stackLabel), ownLabel]);
+export const removeStack = (stack: string): Promise<string[]> => removeLabelled([stackLabel(stack)]);
+const stackLabel = (name: string): string => `dev.taffrail.stack=${name}`;
+
+async function removeLabelled(labels: string[]): Promise<string[]> {
   const removed: string[] = [];
-  for (const label of [...stacks.map((name) => `dev.taffrail.stack=${name}`), ownLabel]) {
+  for (const label of labels) {
     const filters = { label: [label] };
     for (const container of await docker.listContainers({ all: true, filters })) {
       await docker.getContainer(container.Id).remove({ force: true, v: true }).catch(gone);

@@ -10,6 +10,8 @@ export const place = join(root, '.taffrail', 'e2e');
  * person's stacks in the checkout itself are neither seen nor touched. Its path has a space, as people's have.
  */
 export const copy = join(place, 'a checkout');
+/** Another, as fresh as a clone, for the embedded default. */
+export const freshCopy = join(place, 'a fresh checkout');
 /** What every run of the CLI and of the commands printed; searched for secrets. */
 export const outputs = join(place, 'outputs');
 export const results = join(root, '.taffrail', 'results', 'e2e.json');

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { copy } from './place.ts';
+import { copy, freshCopy } from './place.ts';
 
-/** Processes that run in the copy of the checkout: the CLI, its plugins, the commands. Each as number and command line. */
-export function ownProcesses(): { pid: number; command: string }[] {
+/** Processes that run in a copy of the checkout: the CLI, its plugins, the commands. Each as number and command line. */
+export function ownProcesses(checkout = copy): { pid: number; command: string }[] {
   return readdirSync('/proc').flatMap((entry) => {
     const pid = Number(entry);
     if (!(pid > 0) || pid === process.pid) return [];
     try {
       const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       const folder = readlinkSync(`/proc/${entry}/cwd`);
-      return folder === copy || folder.startsWith(`${copy}/`) || command.includes(copy)
+      return folder === checkout || folder.startsWith(`${checkout}/`) || command.includes(checkout)
         ? [{ pid, command }]
         : [];
     } catch {
@@ -21,18 +21,19 @@ export function ownProcesses(): { pid: number; command: string }[] {
 
 /** Ends what a stopped test left at work, so that nothing is made while the rest is removed. */
 export async function endOwnProcesses(): Promise<void> {
+  const all = () => [copy, freshCopy].flatMap((checkout) => ownProcesses(checkout));
   for (const [signal, seconds] of [
     ['SIGTERM', 5],
     ['SIGKILL', 5],
   ] as const) {
-    for (const { pid } of ownProcesses()) {
+    for (const { pid } of all()) {
       try {
         process.kill(pid, signal);
       } catch {
         // It has ended meanwhile.
       }
     }
-    for (let left = seconds * 10; left > 0 && ownProcesses().length > 0; left--) await sleep(100);
-    if (ownProcesses().length === 0) return;
+    for (let left = seconds * 10; left > 0 && all().length > 0; left--) await sleep(100);
+    if (all().length === 0) return;
   }
 }

@@ -37,6 +37,14 @@ export interface Operation extends Run {
   errors: string;
 }
 
+interface StartOptions {
+  input?: string;
+  timeout?: number;
+  env?: Record<string, string>;
+  detached?: boolean;
+  cwd?: string;
+}
+
 let count = 0;
 
 /** Runs a program in the copy; what it prints is kept, for the search for secrets. */
@@ -44,7 +52,7 @@ export async function runIn(
   name: string,
   command: string,
   args: string[],
-  options: { input?: string; timeout?: number; env?: Record<string, string>; keep?: boolean } = {},
+  options: StartOptions & { keep?: boolean } = {},
 ): Promise<Run> {
   const begun = performance.now();
   const result = await start(command, args, options);
@@ -60,15 +68,23 @@ export async function runIn(
 }
 
 /** Runs a program as a newcomer does: with none of what the test itself has set for the CLI. */
-export const asPerson = (...command: string[]): Promise<Run> =>
-  runIn('person', 'env', [
-    ...['PULUMI_BACKEND_URL', 'PULUMI_CONFIG_PASSPHRASE_FILE', 'PULUMI_HOME'].flatMap((name) => ['-u', name]),
-    `PATH=${shellPath}`,
-    ...command,
-  ]);
+export const asPerson = (command: string[], cwd = copy): Promise<Run> =>
+  runIn(
+    'person',
+    'env',
+    [
+      ...['PULUMI_BACKEND_URL', 'PULUMI_CONFIG_PASSPHRASE_FILE', 'PULUMI_HOME'].flatMap((name) => [
+        '-u',
+        name,
+      ]),
+      `PATH=${shellPath}`,
+      ...command,
+    ],
+    { cwd },
+  );
 /** Runs a script in a shell as the README has it. */
-export const inShell = (script: string): Promise<Run> =>
-  asPerson('sh', '-ec', `eval "$(npm run -s env)"; ${script}`);
+export const inShell = (script: string, cwd = copy): Promise<Run> =>
+  asPerson(['sh', '-ec', `eval "$(npm run -s env)"; ${script}`], cwd);
 /** A PATH without the CLI: of the folders that the test put before it, only Node's stays. */
 const shellPath = (process.env['PATH'] ?? '')
   .split(delimiter)
@@ -76,13 +92,9 @@ const shellPath = (process.env['PATH'] ?? '')
   .join(delimiter);
 
 /** Starts a program in the copy, in a process group of its own, so that a test may kill all of it. */
-export function start(
-  command: string,
-  args: string[],
-  options: { input?: string; timeout?: number; env?: Record<string, string>; detached?: boolean } = {},
-) {
+export function start(command: string, args: string[], options: StartOptions = {}) {
   return execa(command, args, {
-    cwd: copy,
+    cwd: options.cwd ?? copy,
     all: true,
     reject: false,
     timeout: options.timeout ?? 240_000,

@@ -1,27 +1,26 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { containersOf, docker, sweep } from '../lib/engine.ts';
+import { containersOf, docker, removeStack } from '../lib/engine.ts';
 import { basic, json } from '../lib/http.ts';
-import { copy, stackNames } from '../lib/place.ts';
+import { freshCopy } from '../lib/place.ts';
 import { ownProcesses } from '../lib/processes.ts';
 import { asPerson, inShell, type Run, runIn } from '../lib/stack.ts';
 
-// The embedded default, as a newcomer has it after `npm ci`: no settings, no secrets, the default ports. After the
-// other stacks are gone, so that the machine's memory and the person's own ports are asked for no longer than needed.
+// The embedded default, as a newcomer has it after `npm ci`: no settings, no secrets, the default ports; beside the
+// other stacks, from a checkout of its own.
 const local = 'local';
-const npm = (command: string): Promise<Run> => asPerson('npm', 'run', command);
+const npm = (command: string): Promise<Run> => asPerson(['npm', 'run', command], freshCopy);
 const git = (...args: string[]) =>
-  runIn('git', 'git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.com', ...args]);
+  runIn('git', 'git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.com', ...args], {
+    cwd: freshCopy,
+  });
 let up: Run;
 
 beforeAll(async () => {
   const theirs = await containersOf(local);
   if (theirs.length > 0)
     throw new Error('a stack `local` is on this engine; it may be yours. Type:  npm run down');
-  // As fresh as a clone: what the other stacks have left is theirs.
-  rmSync(join(copy, '.taffrail'), { recursive: true });
-  for (const name of stackNames) rmSync(join(copy, `Pulumi.${name}.yaml`), { force: true });
   for (const args of [
     ['init', '-q'],
     ['add', '-A'],
@@ -31,7 +30,7 @@ beforeAll(async () => {
   up = await npm('up');
 });
 afterAll(async () => {
-  await sweep([local]);
+  await removeStack(local);
 });
 
 describe('`npm run up` in a fresh checkout', () => {
@@ -51,7 +50,7 @@ describe('`npm run up` in a fresh checkout', () => {
 
   it('3.1: tells by which command the passwords are read, not the passwords; they are right', async () => {
     const command = /^ +(eval .*pulumi stack output passwords .*)$/m.exec(up.output)?.[1] ?? 'false';
-    const { code, output } = await inShell(command);
+    const { code, output } = await inShell(command, freshCopy);
     expect(code, output).toBe(0);
     const { grafana } = JSON.parse(output.slice(output.indexOf('{'))) as { grafana: string };
     expect(grafana.length).toBeGreaterThanOrEqual(24);
@@ -63,8 +62,8 @@ describe('`npm run up` in a fresh checkout', () => {
   });
 
   it('3.1: keeps what it made where only the owner can read it, and out of git', async () => {
-    const mode = (file: string) => (statSync(join(copy, file)).mode & 0o777).toString(8);
-    expect(readFileSync(join(copy, 'Pulumi.local.yaml'), 'utf8')).toContain('encryptionsalt');
+    const mode = (file: string) => (statSync(join(freshCopy, file)).mode & 0o777).toString(8);
+    expect(readFileSync(join(freshCopy, 'Pulumi.local.yaml'), 'utf8')).toContain('encryptionsalt');
     expect([mode('.taffrail'), mode('.taffrail/passphrase')]).toEqual(['700', '600']);
     expect((await git('status', '--porcelain')).output).toBe('');
   });
@@ -85,10 +84,10 @@ describe('`npm run up` in a fresh checkout', () => {
       ...volumes.map(({ Name }) => Name).filter(named),
     ]).toEqual([]);
     // Not even what git ignores; node_modules is the checkout's.
-    expect(existsSync(join(copy, '.taffrail'))).toBe(false);
+    expect(existsSync(join(freshCopy, '.taffrail'))).toBe(false);
     expect(
       (await git('status', '--porcelain', '--ignored')).output.replace(/^!! node_modules\/?$/m, '').trim(),
     ).toBe('');
-    expect(ownProcesses()).toEqual([]);
+    expect(ownProcesses(freshCopy)).toEqual([]);
   });
 });

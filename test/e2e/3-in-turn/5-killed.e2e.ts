@@ -3,15 +3,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stateFolder } from '../lib/copy.ts';
-import { containersOf, docker, nameOf } from '../lib/engine.ts';
+import { containersOf, docker, livesOf, nameOf } from '../lib/engine.ts';
 import { until } from '../lib/http.ts';
 import { endOwnProcesses, ownProcesses } from '../lib/processes.ts';
 import { inShell, start } from '../lib/stack.ts';
-import { b, ensureStacks } from '../lib/stacks.ts';
-import { metrics } from '../lib/stores.ts';
+import { a, b, ensureStacks } from '../lib/stacks.ts';
+import { metrics, targetsDown } from '../lib/stores.ts';
+
+let livesOfA: string[];
 
 beforeAll(async () => {
   await ensureStacks();
+  livesOfA = await livesOf(a.name);
+  expect(livesOfA.length).toBeGreaterThan(20);
 });
 afterAll(endOwnProcesses);
 
@@ -101,8 +105,13 @@ describe('interrupted runs', () => {
     expect((await services()).filter((line) => !line.endsWith(' running') || line.includes('redis'))).toEqual(
       [],
     );
-    const isDown = () => metrics(b.project, 'up == 0');
+    // Its targets, not `up == 0`: a job that was taken away leaves its last sample for five minutes.
+    const isDown = () => targetsDown(b.project);
     expect(await until(isDown, (found) => found.length === 0, { seconds: 60 })).toEqual([]);
     expect((await metrics(b.project, 'up == 1')).length).toBeGreaterThan(4);
+  });
+
+  it('3.18: after it all, no container of the other stack was touched', async () => {
+    expect(await livesOf(a.name)).toEqual(livesOfA);
   });
 });

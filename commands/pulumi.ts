@@ -1,13 +1,15 @@
 /**
  * `pulumi` in a shell that has evaluated `npm run -s env`: the CLI as it is, with its own arguments, terminal and exit
  * code. Pulumi takes its lock before the program runs, and of a lock whose process is dead it only says `pulumi
- * cancel`, which mends nothing; so after a failure this adds what to type.
+ * cancel`, which mends nothing; and of a job that cannot start it knows no cause. So after a failure this adds what to
+ * type.
  */
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { execa } from 'execa';
 import { deadLocks, deadLockWords } from './lib/locks.ts';
 import { backendUrl } from './lib/paths.ts';
+import { stoppedAfter } from './lib/stopped.ts';
 
 const cli = process.env['TAFFRAIL_PULUMI'];
 if (cli === undefined) {
@@ -33,8 +35,11 @@ const running = execa(cli, process.argv.slice(2), {
 const { exitCode, signal, code } = await running;
 if (code === 'ENOENT' || code === 'EACCES') {
   console.error(`The Pulumi CLI is no longer at ${cli}. Type:  eval "$(npm run -s env)"`);
-} else if (exitCode !== 0 && process.env['PULUMI_BACKEND_URL'] === backendUrl) {
-  for (const lock of deadLocks()) console.error(deadLockWords(lock));
+} else if (exitCode !== 0) {
+  if (process.env['PULUMI_BACKEND_URL'] === backendUrl)
+    for (const lock of deadLocks()) console.error(deadLockWords(lock));
+  const words = await stoppedAfter(process.argv.slice(2), cli);
+  if (words !== undefined) console.error(words);
 }
 process.exitCode = exitCode ?? (signal === 'SIGINT' ? 130 : 1);
 

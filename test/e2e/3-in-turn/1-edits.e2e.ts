@@ -209,7 +209,7 @@ describe('a job that fails for a cause outside of the settings', () => {
 });
 
 describe('a service that is down during an edit', () => {
-  it('3.3 3.14 3.22: `status` shows it, up fails; once it runs again the next up converges without another edit', async () => {
+  it('3.3 3.14 3.22: `status` shows it, up fails with the line to type; once it runs again that line converges without another edit', async () => {
     await docker.getContainer(container).stop();
     // 3.3: seen on the one screen, too.
     expect((await b.npm('status')).output).toMatch(/^prometheus +exited \(\d+\) /m);
@@ -219,9 +219,12 @@ describe('a service that is down during an edit', () => {
       bobPassword: undefined,
     });
     // Native: `npm run up` would have started the service itself.
-    const failed = await b.up();
-    expect(failed.code).not.toBe(0);
-    expect(failed.errors).toMatch(/prometheus/);
+    const failed = await inShell(`pulumi up -s ${b.name} --yes --skip-preview --non-interactive`);
+    expect(failed.code).toBe(1);
+    expect(failed.output).toMatch(/prometheus-reload \*\*creating failed\*\*/);
+    expect(failed.output).toContain(
+      `Stopped in the stack ${b.name}: prometheus. To start it and go on:\n  npm run up -- -s ${b.name}\n`,
+    );
     expect(failed.output).not.toMatch(stackTrace);
 
     await docker.getContainer(container).start();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { each, faults, none, numbers } from '../lib/counted.ts';
-import { docker, ensureNetwork, logsOf, startContainer } from '../lib/engine.ts';
+import { docker, ensureNetwork, inspect, logsOf, startContainer } from '../lib/engine.ts';
 import { until } from '../lib/http.ts';
 import { a, b, collected, counterCommand, ensureStacks } from '../lib/stacks.ts';
 import { inOrder, lines, loki } from '../lib/stores.ts';
@@ -30,6 +30,12 @@ const unselected = {
 };
 const network = 'e2e-workloads';
 const long = 'e2e-long-line';
+
+/** The errors among a program's own lines from a moment on; both in UTC, so that they compare as text. */
+const errorsSince = (log: string, moment: string): string[] =>
+  log
+    .split('\n')
+    .filter((line) => /level=error/.test(line) && (/\bts=(\S+)/.exec(line)?.[1] ?? 'never') > moment);
 
 beforeAll(async () => {
   await ensureStacks();
@@ -202,6 +208,20 @@ describe('10,000 numbered lines', () => {
       const { result } = await loki<{ result: unknown[] }>(a.project, 'query', { query });
       expect(result.length, query).toBe(1);
     }
+  });
+
+  it('A7: once they are ready, neither Loki nor Promtail prints an error', async () => {
+    const errorsOf = async (service: string, since: string) =>
+      errorsSince(await logsOf(`${a.project}-${service}`), since);
+    for (const [service, job] of [
+      ['loki', 'loki-restart'],
+      ['promtail', 'promtail-reload'],
+    ] as const) {
+      const { FinishedAt } = (await inspect(`${a.project}-${job}`)).State;
+      expect(await errorsOf(service, FinishedAt), service).toEqual([]);
+    }
+    // The control: while its parts look for each other, Loki prints some.
+    expect((await errorsOf('loki', '')).length).toBeGreaterThan(0);
   });
 
   it('A2 S5: an App whose image is given says what its environment has, and its line is the App’s', async () => {

@@ -223,7 +223,7 @@ describe('a service that is down during an edit', () => {
     expect(failed.code).toBe(1);
     expect(failed.output).toMatch(/prometheus-reload \*\*creating failed\*\*/);
     expect(failed.output).toContain(
-      `Stopped in the stack ${b.name}: prometheus. To start it and go on:\n  npm run up -- -s ${b.name}\n`,
+      `Stopped in the stack ${b.name}: prometheus. To start it and go on:\n  npm run up -- -s ${b.name}`,
     );
     expect(failed.output).not.toMatch(stackTrace);
 

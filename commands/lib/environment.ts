@@ -3,7 +3,16 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { execa } from 'execa';
-import { backendUrl, holdsWrapper, kept, passphraseFile, pulumiFolder, root, stateFolder } from './paths.ts';
+import {
+  backendUrl,
+  holdsWrapper,
+  installedCli,
+  kept,
+  passphraseFile,
+  pulumiFolder,
+  root,
+  stateFolder,
+} from './paths.ts';
 import { Sentence, wordsOf } from './sentence.ts';
 
 /** What `pulumi` and the engine need, beyond what the person's shell has. */
@@ -157,20 +166,20 @@ async function installedPulumi(
 ): Promise<string | undefined> {
   const own = await execa('pulumi', ['version'], { reject: false, timeout: 20_000 });
   if (own.exitCode === 0) return undefined;
-  const folder = join(pulumiFolder, 'cli');
-  if (!existsSync(join(folder, 'bin', 'pulumi'))) {
+  const folder = installedCli;
+  if (!existsSync(join(folder, 'pulumi'))) {
     await first();
     progress('installing the Pulumi CLI (about 150 MB)');
   }
   try {
-    await PulumiCommand.install({ root: folder });
+    await PulumiCommand.install({ root: dirname(folder) });
   } catch (error) {
     throw new Sentence(
       `The Pulumi CLI is not on the PATH and cannot be installed: ${wordsOf(error).split('\n')[0] ?? ''}\n` +
         'Install it by hand (https://www.pulumi.com/docs/install/), then repeat.',
     );
   }
-  return join(folder, 'bin');
+  return folder;
 }
 
 /** The first program of that name in those folders. */

@@ -11,6 +11,9 @@ export const stateFolder = join(kept, 'state');
 export const passphraseFile = join(kept, 'passphrase');
 export const pulumiFolder = join(kept, 'pulumi');
 
+/** Where Taffrail installs the CLI for who has none; on no shell's PATH. */
+export const installedCli = join(pulumiFolder, 'cli', 'bin');
+
 /** Pulumi's file backend takes what follows `file://` as a path: a space stays a space. */
 export const backendUrl = `file://${stateFolder}`;
 export const stackFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);

@@ -67,9 +67,11 @@ async function asNobody(check: () => Promise<void>): Promise<void> {
   }
 }
 
-const online = { reachable: () => Promise.resolve(true) };
-const offline = { reachable: () => Promise.resolve(false) };
-const unasked = { reachable: vi.fn(() => Promise.resolve(true)) };
+/** Whoever runs the tests may have let Taffrail install the CLI. */
+const ownCli = '/nowhere/cli/bin';
+const online = { ownCli, reachable: () => Promise.resolve(true) };
+const offline = { ownCli, reachable: () => Promise.resolve(false) };
+const unasked = { ownCli, reachable: vi.fn(() => Promise.resolve(true)) };
 
 describe('when the rig is used', () => {
   it('3.6: not where Docker answers and CLI and plugins are installed; then nothing is asked of the internet', async () => {
@@ -81,6 +83,14 @@ describe('when the rig is used', () => {
       reason: 'Docker answers, CLI and plugins are installed',
     });
     expect(unasked.reachable).not.toHaveBeenCalled();
+  });
+
+  it('3.6: not where Docker answers and the CLI is the one that Taffrail installed, which is on no PATH', async () => {
+    await startEngine();
+    installCli('own');
+    installPlugins();
+    const { use } = await decideRig(environment(), { ...offline, ownCli: join(folder, 'own') });
+    expect(use).toBe(false);
   });
 
   it('3.6: not where Docker answers and the rest can be downloaded', async () => {

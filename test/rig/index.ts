@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { holdsWrapper } from '../../commands/lib/paths.ts';
+import { holdsWrapper, installedCli } from '../../commands/lib/paths.ts';
 import { type ImageKey, imageKeys } from '../../configs/images.ts';
 import { buildParts, buildable } from './build.ts';
 import { type Progress, RigError, cacheFolder } from './cache.ts';
@@ -52,9 +52,9 @@ async function downloadsReachable(): Promise<boolean> {
 }
 
 /** Whether the CLI and the plugins are installed already, so that nothing needs to be downloaded. */
-function officialInstalled(env: NodeJS.ProcessEnv): boolean {
+function officialInstalled(env: NodeJS.ProcessEnv, ownCli: string): boolean {
   const home = env.PULUMI_HOME ?? join(homedir(), '.pulumi');
-  const cli = (env.PATH ?? '').split(delimiter).some((folder) => {
+  const cli = [...(env.PATH ?? '').split(delimiter), ownCli].some((folder) => {
     const isOurs = folder.startsWith(cacheFolder(env)) || holdsWrapper(folder);
     return !isOurs && existsSync(join(folder, 'pulumi'));
   });
@@ -104,13 +104,14 @@ async function silentError(host: string): Promise<RigError> {
  * be reached. An engine that is there and refuses this user is never replaced by the rig's.
  *
  * @param options.reachable whether official downloads can be reached
+ * @param options.ownCli the folder of the CLI that `npm run up` installs for who has none
  * @param options.mustAnswer whether the user's engine has to answer where the rig is not used; false for who looks
  *   at it afterwards, or needs none
  * @throws RigError with what to type
  */
 export async function decideRig(
   env: NodeJS.ProcessEnv,
-  { reachable = downloadsReachable, mustAnswer = true } = {},
+  { reachable = downloadsReachable, mustAnswer = true, ownCli = installedCli } = {},
 ): Promise<{ use: boolean; reason: string }> {
   if (env.TAFFRAIL_RIG === '1') return { use: true, reason: 'TAFFRAIL_RIG=1' };
   if (env.TAFFRAIL_RIG === '0') return { use: false, reason: 'TAFFRAIL_RIG=0' };
@@ -118,7 +119,7 @@ export async function decideRig(
     throw new RigError(`TAFFRAIL_RIG is "${env.TAFFRAIL_RIG}"; it takes 1, 0, or nothing`);
   const host = hostOf(env);
   const docker = await askEngine(host);
-  if (docker === 'answers' && officialInstalled(env))
+  if (docker === 'answers' && officialInstalled(env, ownCli))
     return { use: false, reason: 'Docker answers, CLI and plugins are installed' };
   if (docker !== 'refuses' && !(await reachable()))
     return { use: true, reason: 'official downloads cannot be reached' };

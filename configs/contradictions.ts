@@ -25,6 +25,7 @@ interface Written {
   secrets: Readonly<Record<string, string>>;
   /** What the file says, before defaults. */
   given: unknown;
+  today: string;
 }
 
 /** Each check, and the settings it reads: it is not made where one of those is wrong already. */

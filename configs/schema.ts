@@ -24,24 +24,39 @@ export interface About extends Record<string, unknown> {
 export const duration = (about: string, example = '30d') =>
   unit(secondsIn, { description: about, example, wanted: 'a time like 15s, 5m, 48h or 30d' });
 
-/** A size in bytes, written `512MiB`, `10GiB`, `1GB`. */
-export const size = (about: string, example = '512MiB') =>
-  unit(bytesIn, { description: about, example, wanted: 'a size like 256MiB, 10GiB or 1GB' });
+/** A size in bytes, written `512MiB`, `10GiB`, `1GB`; where programs count in MiB, less than `least` would be none. */
+export const size = (about: string, example = '512MiB', least?: string) =>
+  unit(
+    bytesIn,
+    {
+      description: about,
+      example,
+      wanted: `a size like 256MiB, 10GiB or 1GB${least === undefined ? '' : `, at least ${least}`}`,
+    },
+    least,
+  );
 
-function unit(units: Record<string, number>, about: About) {
+/** A memory limit. The least is Docker's own: 6 MiB. */
+export const memoryLimit = (example: string) => size('Its memory limit.', example, '6MiB').prefault(example);
+
+function unit(units: Record<string, number>, about: About, least?: string) {
   const pattern = new RegExp(`^[1-9][0-9]{0,8}(${Object.keys(units).join('|')})$`);
+  const valueOf = (text: string) => {
+    const [, number = '', name = ''] = /^(\d+)(.*)$/.exec(text) ?? [];
+    return Number(number) * (units[name] ?? 0);
+  };
+  const isEnough = (value: number) => least === undefined || value >= valueOf(least);
   const meant = (given: unknown) => {
     const [, number = '', word = ''] = /^([1-9]\d{0,8})\s*([a-z]+)$/i.exec(String(given)) ?? [];
     const name = Object.keys(units).find((unit) => unit.toLowerCase().startsWith(unitOf(word.toLowerCase())));
-    return number === '' || name === undefined ? undefined : `${number}${name}`;
+    if (number === '' || name === undefined) return undefined;
+    return isEnough(valueOf(`${number}${name}`)) ? `${number}${name}` : least;
   };
   return z
     .string()
     .regex(pattern)
-    .transform((text) => {
-      const [, number = '', name = ''] = /^(\d+)(.*)$/.exec(text) ?? [];
-      return Number(number) * (units[name] ?? 0);
-    })
+    .transform(valueOf)
+    .refine(isEnough)
     .meta({ ...about, meant });
 }
 
@@ -158,7 +173,7 @@ export const service = (memory: string, enabled = true) => ({
     'An image to run instead of the pinned one.',
     'registry.example.com/team/image:1.2.3',
   ).optional(),
-  memory: size('Its memory limit.', memory).prefault(memory),
+  memory: memoryLimit(memory),
 });
 
 /** What a program has that answers people: where it is published. */

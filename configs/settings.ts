@@ -135,16 +135,18 @@ export interface Source {
   otherKeys?: readonly string[];
   /** The value of DOCKER_HOST. */
   dockerHost?: string | undefined;
+  /** The day, in UTC as Loki counts its periods: `2026-11-22`. Default: the clock's. */
+  today?: string;
   /** Reads a folder; undefined when it is not there. */
   readFolder: (path: string) => Files | undefined;
 }
 
 /**
  * Plain, validated settings. Throws one `MistakesError` with every mistake of the file.
- * Pure, but for `source.readFolder`.
+ * Pure, but for `source.readFolder` and the clock.
  */
 export function parseSettings(source: Source): Settings {
-  const { stack, config } = source;
+  const { stack, config, today = new Date().toISOString().slice(0, 10) } = source;
   const settingKeys = Object.keys(schema.shape);
   const given = Object.fromEntries(
     Object.entries(config)
@@ -173,7 +175,7 @@ export function parseSettings(source: Source): Settings {
     const topKeys = wrong.map(({ path }) => /^\w+/.exec(path)?.[0] ?? '');
     mistakes.push(
       ...extra.mistakes,
-      ...contradictions(sound.data, { stack, given, secrets }, new Set([...topKeys, ...encrypted])),
+      ...contradictions(sound.data, { stack, given, secrets, today }, new Set([...topKeys, ...encrypted])),
     );
   }
   if (!parsed.success || mistakes.length > 0) throw new MistakesError(stack, mistakes);

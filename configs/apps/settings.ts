@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absolutePath, duration, flag, list, port, sharedSecret, size, text } from '../schema.ts';
+import { absolutePath, duration, flag, list, memoryLimit, port, sharedSecret, text } from '../schema.ts';
 
 const mount = z.strictObject({
   source: absolutePath('The path on the host.', '/srv/bot'),
@@ -65,7 +65,7 @@ export const appSettings = z.strictObject({
       wanted: "a uid, or uid:gid, in quotes: '1000:1000'",
     }),
   writableRoot: flag('Whether it may write to its root file system.').default(false),
-  memory: size('Its memory limit.', '256MiB').prefault('256MiB'),
+  memory: memoryLimit('256MiB'),
   healthcheck: z.array(z.string()).min(1).optional().meta({
     description: 'A command in its image that says whether it is healthy, as a list.',
     example: 'true',

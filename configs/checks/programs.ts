@@ -31,7 +31,10 @@ export function cloudbeaverMistakes({ cloudbeaver: { enabled, adminName } }: Par
 }
 
 /** Loki reads its periods in order, each until the next begins. */
-export function periodMistakes({ loki: { earlierSchemas, schemaFrom } }: Parsed): Mistake[] {
+export function periodMistakes(
+  { loki: { earlierSchemas, schemaFrom } }: Parsed,
+  { today }: { today: string },
+): Mistake[] {
   const path = ['loki', 'earlierSchemas'];
   const sorted = earlierSchemas.toSorted((a, b) => a.from.localeCompare(b.from));
   const last = sorted.at(-1);
@@ -54,7 +57,14 @@ export function periodMistakes({ loki: { earlierSchemas, schemaFrom } }: Parsed)
       },
     ];
   }
-  if (last === undefined || last.from < schemaFrom) return [];
+  if (last === undefined || last.from < schemaFrom) {
+    const first = sorted[0] === undefined ? ['loki', 'schemaFrom'] : [...path, 0, 'from'];
+    const from = sorted[0]?.from ?? schemaFrom;
+    if (from <= today) return [];
+    // Loki starts, and then refuses every line.
+    const wanted = `a day that has come (today is ${today}): Loki takes no line of a day before its first period`;
+    return [{ path: written(first), given: from, wanted, type: set(first, today) }];
+  }
   return [
     {
       path: 'loki.schemaFrom',

@@ -13,12 +13,14 @@ const earlierSchema = z.strictObject({
 export const lokiSettings = z.strictObject({
   ...service('512MiB'),
   retention: duration('How long log lines are kept; the compactor then deletes them.').prefault('30d'),
-  ingestionRate: size('How much each stream source may send in a second, on average.', '8MiB').prefault(
+  ingestionRate: size(
+    'How much each stream source may send in a second, on average.',
     '8MiB',
-  ),
+    '1MiB',
+  ).prefault('8MiB'),
   schemaFrom: day(
-    'The first day of the current schema (tsdb, v13). Data already there of an earlier one: list it in `earlierSchemas`.',
-    '2026-12-01',
+    'The first day of the current schema (tsdb, v13); once lines are stored it stays. Data already there of an earlier one: list it in `earlierSchemas`.',
+    '2025-06-01',
   ).default('2024-01-01'),
   earlierSchemas: list(earlierSchema, 'Periods of data that an older Loki wrote, oldest first.'),
   publish: publishable(3100),

@@ -57,8 +57,8 @@ describe('3.18 good settings', () => {
   });
 
   test('a day may stand without quotes, which Pulumi hands over as a point in time', () => {
-    const { loki } = settingsOf('config: {taffrail:loki: {schemaFrom: 2026-12-01}}');
-    expect(loki.schemaFrom).toBe('2026-12-01');
+    const { loki } = settingsOf('config: {taffrail:loki: {schemaFrom: 2025-06-01}}');
+    expect(loki.schemaFrom).toBe('2025-06-01');
   });
 
   test('a mirror is one registry, or one for each', () => {

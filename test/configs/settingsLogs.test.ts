@@ -3,6 +3,57 @@ import { type BadSetting, describeBad } from './badSettings.ts';
 // What is wrong in Loki, Promtail and what is collected, and what a person is told.
 const rows: BadSetting[] = [
   {
+    name: 'an ingestion rate that Loki would count as none',
+    config: 'taffrail:loki: {ingestionRate: 1MB}',
+    mistakes: [
+      {
+        path: 'loki.ingestionRate',
+        given: '"1MB"',
+        wanted: 'a size like 256MiB, 10GiB or 1GB, at least 1MiB',
+        type: 'pulumi config set --path taffrail:loki.ingestionRate 1MiB',
+      },
+    ],
+  },
+  {
+    name: 'a memory limit that Docker would take for none',
+    config: 'taffrail:loki: {memory: 900KiB}',
+    mistakes: [
+      {
+        path: 'loki.memory',
+        given: '"900KiB"',
+        wanted: 'a size like 256MiB, 10GiB or 1GB, at least 6MiB',
+        type: 'pulumi config set --path taffrail:loki.memory 6MiB',
+      },
+    ],
+  },
+  {
+    name: 'a schema of a day that has not come: Loki would refuse every line until then',
+    config: 'taffrail:loki: {schemaFrom: 2026-11-23}',
+    mistakes: [
+      {
+        path: 'loki.schemaFrom',
+        given: '2026-11-23',
+        wanted:
+          'a day that has come (today is 2026-11-22): Loki takes no line of a day before its first period',
+        type: 'pulumi config set --path taffrail:loki.schemaFrom 2026-11-22',
+      },
+    ],
+  },
+  {
+    name: 'the same of the earliest period',
+    config:
+      'taffrail:loki: {schemaFrom: 2027-02-01, earlierSchemas: [{from: 2027-01-01, store: tsdb, schema: v12}]}',
+    mistakes: [
+      {
+        path: 'loki.earlierSchemas[0].from',
+        given: '2027-01-01',
+        wanted:
+          'a day that has come (today is 2026-11-22): Loki takes no line of a day before its first period',
+        type: "pulumi config set --path 'taffrail:loki.earlierSchemas[0].from' 2026-11-22",
+      },
+    ],
+  },
+  {
     name: 'days written out',
     config: 'taffrail:loki: {retention: 30 days}',
     mistakes: [
@@ -81,7 +132,7 @@ const rows: BadSetting[] = [
       {
         path: 'loki.memory',
         given: '512',
-        wanted: 'a size like 256MiB, 10GiB or 1GB',
+        wanted: 'a size like 256MiB, 10GiB or 1GB, at least 6MiB',
         type: 'pulumi config set --path taffrail:loki.memory 512MiB',
       },
     ],
@@ -94,7 +145,7 @@ const rows: BadSetting[] = [
         path: 'loki.schemaFrom',
         given: '"2026-02-31"',
         wanted: 'a day like 2026-12-01',
-        type: 'pulumi config set --path taffrail:loki.schemaFrom 2026-12-01',
+        type: 'pulumi config set --path taffrail:loki.schemaFrom 2025-06-01',
       },
     ],
   },
@@ -106,7 +157,7 @@ const rows: BadSetting[] = [
         path: 'loki.schemaFrom',
         given: '"01.12.2026"',
         wanted: 'a day like 2026-12-01',
-        type: 'pulumi config set --path taffrail:loki.schemaFrom 2026-12-01',
+        type: 'pulumi config set --path taffrail:loki.schemaFrom 2025-06-01',
       },
     ],
   },

@@ -9,8 +9,9 @@ import {
   databaseMistakes,
   grafanaMistakes,
   periodMistakes,
+  shownMistakes,
 } from './checks/programs.ts';
-import { probeMistakes, scrapeJobMistakes } from './checks/scrapeJobs.ts';
+import { appJobMistakes, probeMistakes, scrapeJobMistakes } from './checks/scrapeJobs.ts';
 import type { Parsed } from './settings.ts';
 import { newSecret, remove, set, type SettingPath, written } from './whatToType.ts';
 
@@ -37,11 +38,13 @@ const checks: [(keyof Parsed)[], (settings: Parsed, written: Written) => Mistake
   [['loki', 'promtail'], collectionMistakes],
   [['cloudbeaver'], cloudbeaverMistakes],
   [['loki'], periodMistakes],
-  [['apps', 'postgres', 'redis'], appMistakes],
+  [['apps', 'postgres', 'redis', 'databases'], appMistakes],
   [['collector'], collectorMistakes],
   [['databases', 'postgresExporter', 'redisExporter'], databaseMistakes],
+  [['databases'], shownMistakes],
   [['grafana'], grafanaMistakes],
-  [['prometheus', 'apps'], scrapeJobMistakes],
+  [['prometheus', 'apps', 'databases', 'blackboxExporter'], scrapeJobMistakes],
+  [['apps', 'databases', 'blackboxExporter'], appJobMistakes],
   [['blackboxExporter'], probeMistakes],
 ];
 

@@ -96,6 +96,23 @@ export function collectorMistakes({ collector }: Parsed): Mistake[] {
   });
 }
 
+/** CloudBeaver shows a Postgres, and signs in with a secret that it has. */
+export function shownMistakes({ databases }: Parsed): Mistake[] {
+  return Object.entries(databases).flatMap(([name, { kind, adminPassword, cloudbeaver }]) => {
+    if (!cloudbeaver || (kind === 'postgres' && adminPassword !== undefined)) return [];
+    const path = ['databases', name, 'cloudbeaver'];
+    const mistake =
+      kind === 'redis'
+        ? { given: 'true, of a redis', wanted: 'a postgres: CloudBeaver shows no other', type: remove(path) }
+        : {
+            given: 'true, without adminPassword',
+            wanted: 'the secret with which CloudBeaver signs in',
+            type: nameAndSet(['databases', name, 'adminPassword']),
+          };
+    return [{ path: written(path), ...mistake }];
+  });
+}
+
 /** Without a password of one kind or the other the exporter cannot get in (S10), and no admin is made the exporter. */
 export function databaseMistakes({ databases, postgresExporter, redisExporter }: Parsed): Mistake[] {
   return Object.entries(databases).flatMap(([name, database]) => {

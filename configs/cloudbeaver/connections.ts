@@ -10,7 +10,7 @@ export interface Shown extends CloudBeaverConnection {
   network: string | undefined;
 }
 
-/** Taffrail's own Postgres, and those of the team whose administrator's secret is given. */
+/** Taffrail's own Postgres, and those of the team that are to be shown. */
 export function shownConnections(settings: Settings): Shown[] {
   const own = ownPostgres(settings.postgres);
   return [
@@ -27,7 +27,7 @@ export function shownConnections(settings: Settings): Shown[] {
         ]
       : []),
     ...Object.entries(settings.databases)
-      .filter(([, { kind, adminPassword }]) => kind === 'postgres' && adminPassword !== undefined)
+      .filter(([, { cloudbeaver }]) => cloudbeaver)
       .map(([name, database]) => ({
         ...teamDatabase(name, database),
         id: `team-${name}`,

@@ -31,6 +31,10 @@ export const externalDatabase = z.strictObject({
     'The password of `adminUser`: with it a job makes the least-privilege role, or ACL user (redis). A Redis without an aclfile forgets it when it restarts; `up` says what to type then.',
     'shopAdminPassword',
   ).optional(),
+  cloudbeaver: flag(
+    'Show it in CloudBeaver (postgres), signed in as `adminUser`: who may use CloudBeaver may then do there what that user may.',
+    'true',
+  ).default(false),
   user: name(
     'Who the exporter is: its role, or its ACL user (redis); default `taffrail_exporter`. One that you made may read figures and nothing else, or `up` refuses it. A Redis older than 6 has only `default`.',
     'taffrail_exporter',

@@ -19,7 +19,7 @@ config:
   taffrail:blackboxExporter:
     probes: [{ name: site, url: 'https://example.com/health' }]
   taffrail:databases:
-    shop: { kind: postgres, host: db, network: shop_default, adminPassword: shopAdminSecret }
+    shop: { kind: postgres, host: db, network: shop_default, adminPassword: shopAdminSecret, cloudbeaver: true }
     books: { kind: postgres, host: db.example.com, user: reader, password: booksSecret }
     queue: { kind: redis, host: queue, network: shop_default, password: queueSecret }
   taffrail:apps:

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { shownConnections } from '../../configs/cloudbeaver/connections.ts';
+import { parseSettings } from '../../configs/settings.ts';
+import { configOf } from '../stacks/load.ts';
 import {
   adminPasswordHole,
   fillSecretFile,
@@ -163,5 +166,26 @@ describe('CloudBeaver secret files (3.17)', () => {
     expect(() => fillSecretFile(secretFile('pgpass'), { ...secrets, botPassword: 'two\nlines' })).toThrow(
       /botPassword has a line break/,
     );
+  });
+});
+
+describe('the databases that CloudBeaver shows', () => {
+  const shown = (more: string) =>
+    shownConnections(
+      parseSettings({
+        stack: 'prod',
+        ...configOf(
+          `config: {taffrail:databases: {shop: {kind: postgres, host: db, adminPassword: shopSecret${more}}}}`,
+          { shopSecret: 'a-password' },
+        ),
+        readFolder: () => undefined,
+      }),
+    ).map(({ id, user, secret }) => ({ id, user, secret }));
+
+  test('S10: an administrator whose secret makes the exporter’s role is no login for people, unless a setting says so', () => {
+    expect(shown('')).toEqual([]);
+    expect(shown(', cloudbeaver: true')).toEqual([
+      { id: 'team-shop', user: 'postgres', secret: 'shopSecret' },
+    ]);
   });
 });

@@ -45,7 +45,7 @@ const rows: BadSetting[] = [
       {
         path: 'apps.grafana',
         given: 'grafana',
-        wanted: "another name: this is one of Taffrail's own services",
+        wanted: 'another name: a container or a volume of the stack has it',
         type: "sed -i.bak 's/\\([ {]\\)grafana:/\\1own-grafana:/' Pulumi.prod.yaml",
       },
     ],
@@ -256,6 +256,34 @@ taffrail:apps:
         given: 'neither adminPassword nor password',
         wanted: 'the secret of an admin, with which the role is made, or that of a role you made',
         type: 'pulumi config set --plaintext --path taffrail:databases.my-shop.adminPassword myShopAdminPassword && pulumi config set --secret taffrail:myShopAdminPassword',
+      },
+    ],
+  },
+  {
+    name: 'a database for CloudBeaver, which cannot sign in',
+    config:
+      'taffrail:databases: {shop: {kind: postgres, host: db, password: shopPassword, cloudbeaver: true}}',
+    secrets: { shopPassword: 'canary' },
+    mistakes: [
+      {
+        path: 'databases.shop.cloudbeaver',
+        given: 'true, without adminPassword',
+        wanted: 'the secret with which CloudBeaver signs in',
+        type: 'pulumi config set --plaintext --path taffrail:databases.shop.adminPassword shopAdminPassword && pulumi config set --secret taffrail:shopAdminPassword',
+      },
+    ],
+  },
+  {
+    name: 'a Redis for CloudBeaver',
+    config:
+      'taffrail:databases: {queue: {kind: redis, host: queue, password: queuePassword, cloudbeaver: true}}',
+    secrets: { queuePassword: 'canary' },
+    mistakes: [
+      {
+        path: 'databases.queue.cloudbeaver',
+        given: 'true, of a redis',
+        wanted: 'a postgres: CloudBeaver shows no other',
+        type: 'pulumi config rm --path taffrail:databases.queue.cloudbeaver',
       },
     ],
   },

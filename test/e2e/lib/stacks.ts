@@ -125,6 +125,7 @@ const settingsOfB = {
       database: team.database,
       adminUser: team.admin,
       adminPassword: 'teamAdminPassword',
+      cloudbeaver: true,
     },
   },
   networks: [{ name: team.network, alias: 'metrics', attach: ['prometheus'] }],

@@ -27,6 +27,21 @@ const ownServices = [
   ],
 ];
 
+/** What the jobs and volumes of a service are called, after its name. */
+const ownParts = new RegExp(
+  `^(${ownServices.join('|')})-(config|secrets)?-?(check|files|reload|restart|role|proof|password|admin|admin-password|connections|workspace|workspace-owner|data|positions|filtered)?$`,
+);
+
+/** Whether a container, job or volume of Taffrail's has that name, or that of another app. */
+function isTaken(name: string, { databases, apps }: Parsed): boolean {
+  const ofDatabases = Object.entries(databases).flatMap(([database, { kind }]) => [
+    `${kind}-${database}-role`,
+    ...['', '-secrets', '-secrets-files'].map((part) => `${kind}-exporter-${database}${part}`),
+  ]);
+  const ofApps = Object.keys(apps).flatMap((app) => [`${app}-secrets`, `${app}-secrets-files`]);
+  return [...ownServices, ...ofDatabases, ...ofApps].includes(name) || ownParts.test(name);
+}
+
 /** Each app against the rest of the settings. */
 export function appMistakes(settings: Parsed, { stack }: { stack: string }): Mistake[] {
   return Object.entries(settings.apps).flatMap(([name, app]) => {
@@ -34,11 +49,11 @@ export function appMistakes(settings: Parsed, { stack }: { stack: string }): Mis
     const found: Mistake[] = [];
     const mistake = (at: SettingPath, given: string, wanted: string, type: string) =>
       found.push({ path: written(at), given, wanted, type });
-    if (ownServices.includes(name)) {
+    if (isTaken(name, settings)) {
       mistake(
         path,
         name,
-        "another name: this is one of Taffrail's own services",
+        'another name: a container or a volume of the stack has it',
         rename(stack, path, `own-${name}`, {}),
       );
     }

@@ -1,7 +1,8 @@
 import type { Parsed } from '../settings.ts';
 import type { Mistake } from '../mistakes.ts';
-import { nameAndSet, set, type SettingPath, written } from '../whatToType.ts';
+import { nameAndSet, rename, set, type SettingPath, written } from '../whatToType.ts';
 
+/** Taffrail's jobs: the names of scrape jobs, and what the label `job` says. */
 const ownJobs = [
   'prometheus',
   'loki',
@@ -12,12 +13,18 @@ const ownJobs = [
   'postgres',
   'redis',
   'blackbox',
+  'blackbox-exporter',
+];
+const jobsOf = ({ databases, blackboxExporter }: Parsed): string[] => [
+  ...ownJobs,
+  ...Object.entries(databases).map(([name, { kind }]) => `${kind}-${name}`),
+  ...blackboxExporter.probes.map(({ name }) => `probe-${name}`),
 ];
 
 /** Names that two have: Prometheus refuses two jobs of one name, and probes and jobs are told apart by it. */
 export function scrapeJobMistakes(settings: Parsed): Mistake[] {
   const { scrapeJobs } = settings.prometheus;
-  const taken = new Set([...ownJobs, ...Object.keys(settings.apps)]);
+  const taken = new Set([...jobsOf(settings), ...Object.keys(settings.apps)]);
   return scrapeJobs.flatMap(({ name, username, password }, index) => {
     const path: SettingPath = ['prometheus', 'scrapeJobs', index];
     const missing = username === undefined ? 'username' : 'password';
@@ -37,6 +44,19 @@ export function scrapeJobMistakes(settings: Parsed): Mistake[] {
           ];
     return [...twice(taken, [...path, 'name'], name, 'scrape job'), ...half];
   });
+}
+
+/** An App's name is that of its scrape job. */
+export function appJobMistakes(settings: Parsed, { stack }: { stack: string }): Mistake[] {
+  const taken = jobsOf(settings);
+  return Object.entries(settings.apps)
+    .filter(([name, { metrics }]) => metrics !== undefined && taken.includes(name))
+    .map(([name]) => ({
+      path: written(['apps', name]),
+      given: name,
+      wanted: 'another name: a scrape job of the stack has it',
+      type: rename(stack, ['apps', name], `own-${name}`, {}),
+    }));
 }
 
 export function probeMistakes({ blackboxExporter }: Parsed): Mistake[] {

@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { imageKeys, type ImageKey } from '../../configs/images.ts';
 import { type Ran, type Recorded, types } from './harness.ts';
 
@@ -109,3 +110,13 @@ export function texts(value: unknown, path = ''): [string, string][] {
     ...texts(inner, Array.isArray(value) ? `${path}[]` : `${path}.${key}`),
   ]);
 }
+
+/** The names of Prometheus' scrape jobs; none where it does not run. */
+export const jobNames = (ran: Ran): string[] =>
+  containers(ran).some(({ name }) => name === 'prometheus')
+    ? (
+        parse(upload(ran, 'prometheus-config-files', '/staging/prometheus.yml')) as {
+          scrape_configs: { job_name: string }[];
+        }
+      ).scrape_configs.map(({ job_name }) => job_name)
+    : [];

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type Ran, runProgram, stackConfig } from './harness.ts';
-import { containers, upload, uploads } from './look.ts';
+import { containers, jobNames, upload, uploads } from './look.ts';
 import { everything } from './stacks.ts';
 
 /** Every switch, the first part of the names of what it stands for, and its scrape jobs. */
@@ -55,15 +55,6 @@ function switched(on: Record<string, boolean>): ReturnType<typeof everything> {
     },
   };
 }
-
-const jobNames = (ran: Ran): string[] =>
-  containers(ran).some(({ name }) => name === 'prometheus')
-    ? (
-        parse(upload(ran, 'prometheus-config-files', '/staging/prometheus.yml')) as {
-          scrape_configs: { job_name: string }[];
-        }
-      ).scrape_configs.map(({ job_name }) => job_name)
-    : [];
 
 /** The uids of Grafana's datasources, and of those that its dashboards ask. */
 function datasourceUids(ran: Ran): { provisioned: string[]; asked: string[] } {

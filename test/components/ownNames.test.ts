@@ -1,0 +1,60 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { MistakesError } from '../../configs/mistakes.ts';
+import { parseSettings } from '../../configs/settings.ts';
+import { type Ran, runProgram, types } from './harness.ts';
+import { jobNames } from './look.ts';
+import { everything } from './stacks.ts';
+
+/** Where the settings have a mistake once a key is another. */
+function mistakePaths(key: string, change: (value: Record<string, unknown>) => unknown): string[] {
+  const { config, ...rest } = everything();
+  const value = JSON.parse(config[key] ?? '{}') as Record<string, unknown>;
+  try {
+    parseSettings({
+      stack: 's',
+      ...rest,
+      config: { ...config, [key]: JSON.stringify(change(value)) },
+      readFolder: () => undefined,
+    });
+    return [];
+  } catch (error) {
+    if (error instanceof MistakesError) return error.mistakes.map(({ path }) => path);
+    throw error;
+  }
+}
+const withApp = (name: string) =>
+  mistakePaths('apps', (apps) => ({ ...apps, [name]: { image: 'x:1', metrics: { port: 8080 } } }));
+
+// Names that clash would be found by the engine or by promtool only, in the middle of `up`, and no setting named.
+describe('3.18: what the stack itself uses is no name for an app or a scrape job', () => {
+  let all: Ran;
+  beforeAll(async () => {
+    all = await runProgram(everything());
+  });
+
+  test('no container and no volume', () => {
+    const own = all.resources
+      .filter(({ type }) => type === types.container || type === types.volume)
+      .map(({ name }) => name)
+      .filter((name) => !['bot', 'worker'].includes(name));
+    expect(own.length).toBeGreaterThan(70);
+    expect(own.filter((name) => !withApp(name).includes(`apps.${name}`))).toEqual([]);
+  });
+
+  test('no scrape job', () => {
+    const own = jobNames(all).filter((name) => !['bot', 'web'].includes(name));
+    expect(own).toContain('probe-site');
+    expect(own.filter((name) => !withApp(name).includes(`apps.${name}`))).toEqual([]);
+    const withJob = (name: string) =>
+      mistakePaths('prometheus', (prometheus) => ({
+        ...prometheus,
+        scrapeJobs: [{ name, targets: ['web:8080'] }],
+      }));
+    expect(own.filter((name) => !withJob(name).includes('prometheus.scrapeJobs[0].name'))).toEqual([]);
+  });
+
+  test('the control: names that only resemble them are free', () => {
+    for (const name of ['postgres-backup', 'redis-worker', 'loki2', 'probe', 'bot-worker'])
+      expect(withApp(name), name).toEqual([]);
+  });
+});

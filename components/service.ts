@@ -250,7 +250,7 @@ export function pinnedImage(host: Host, key: ImageKey, override?: string): pulum
     resource,
     {
       name,
-      // Another stack may use it; `npm run down` removes what nobody uses.
+      // Another stack may use it; `npm run down` removes those of its state that nobody uses.
       keepLocally: true,
     },
     // The new one first: a tag that does not exist must not take down what runs.
@@ -274,7 +274,10 @@ export function givenImage(
   ).imageId;
 }
 
-/** The id of an image built from a folder. The tag carries the hash of what is in it: a fixed one would be deleted with its predecessor. */
+/**
+ * The id of an image built from a folder; no other stack has it, so its predecessor goes. The tag carries the hash of
+ * what is in it: a fixed one would go with its predecessor.
+ */
 export function builtImage(
   name: string,
   host: Host,
@@ -283,7 +286,7 @@ export function builtImage(
 ): pulumi.Output<string> {
   return new docker.RemoteImage(
     `${name}-image`,
-    { name: `${host.project}-${name}:${hash}`, build: { context }, keepLocally: true },
+    { name: `${host.project}-${name}:${hash}`, build: { context }, keepLocally: false },
     childOf(parent, host),
   ).imageId;
 }

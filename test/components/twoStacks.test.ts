@@ -33,5 +33,9 @@ test('3.18: two stacks on one host share no container, volume, network or port',
 test('3.18: two stacks with the same images each have them, and neither deletes them', async () => {
   const { resources } = await runProgram(everything(), { stack: 'one' });
   const images = resources.filter(({ type }) => type === types.image);
-  expect(images.filter(({ inputs }) => inputs['keepLocally'] !== true)).toEqual([]);
+  const deleted = images.filter(({ inputs }) => inputs['keepLocally'] !== true);
+  // Built for this stack alone, under its name.
+  expect(deleted.map(({ name, inputs }) => [name, String(inputs['name']).split(':')[0]])).toEqual([
+    ['worker-image', 'taffrail-one-worker'],
+  ]);
 });

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type ImageKey, imageTag } from '../../../configs/images.ts';
 import { CloudBeaverClient } from '../lib/cloudbeaver.ts';
-import { exec, runOnce } from '../lib/engine.ts';
+import { docker, exec, inspect, runOnce } from '../lib/engine.ts';
 import { basic, json } from '../lib/http.ts';
+import { copy } from '../lib/place.ts';
 import { a, ensureStacks, ports, rememberSecrets } from '../lib/stacks.ts';
 
 const rotated = [
@@ -37,6 +40,15 @@ const client = async (image: ImageKey, command: string[], environment: Record<st
     })
   ).stdout.trim();
 
+/** Where system A's bot is built from. */
+const context = () => (a.settings()['apps'] as { bot: { build: string } }).bot.build;
+let builtBefore: string[];
+/** The tags of the images that were built for it. */
+const built = async (): Promise<string[]> =>
+  (await docker.listImages())
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((tag) => tag.startsWith(`${a.project}-bot:`));
+
 /** Which of them lets somebody in, each where it is for. */
 async function accepted(passwords: Passwords) {
   // One sign-in a second for a user of CloudBeaver.
@@ -68,10 +80,22 @@ describe('rotation', () => {
     expect(await accepted(after)).toEqual(none);
     await a.setSecrets(after);
     rememberSecrets(after);
+    // For the test below, which needs no `up` of its own.
+    builtBefore = await built();
+    appendFileSync(join(copy, context(), 'bot.sh'), '\n# another version\n');
     const up = await a.up();
     expect(up.code, up.output).toBe(0);
     expect(await accepted(after)).toEqual(all);
     expect(await accepted(before)).toEqual(none);
+  });
+
+  it('3.12 A2: an App whose build context changed runs the image of it, and its predecessor is gone', async () => {
+    expect(builtBefore).toHaveLength(1);
+    const images = await built();
+    expect(images).toHaveLength(1);
+    expect(images).not.toEqual(builtBefore);
+    const { Config } = await inspect(`${a.project}-bot`);
+    expect((await docker.getImage(images[0] ?? '').inspect()).Id).toBe(Config.Image);
   });
 
   it('3.17 A2: who uses a changed password has the new one', async () => {

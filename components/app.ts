@@ -49,14 +49,11 @@ export class App extends pulumi.ComponentResource {
           })),
           ...(secretFiles ? [secretFiles.mount] : []),
         ],
-        ...(settings.healthcheck && { healthcheck: settings.healthcheck }),
+        healthcheck: settings.healthcheck ?? { none: 'the App names none' },
         // Most programs read their secrets when they start.
         ...(secretFiles && { revision: secretFiles.delivered.id }),
         after: [...(secretFiles ? [secretFiles.delivered] : []), ...after],
-        exceptions: {
-          ...(settings.writableRoot && { writableRoot: { reason: 'the App asks for it' } }),
-          ...(!settings.healthcheck && { noHealthcheck: { reason: 'the App names none' } }),
-        },
+        writableRoot: settings.writableRoot ? 'the App asks for it' : undefined,
       },
       { parent: this },
     );

@@ -4,14 +4,14 @@ import { type Files, revisionOf } from '../configs/files.ts';
 import { script } from '../configs/tools/scripts.ts';
 import { configFolder, currentConfig } from '../configs/paths.ts';
 import type { Host } from './host.ts';
-import { Job, type Mount, pinnedImage, type Service, volume } from './service.ts';
+import { Job, type Mount, pinnedImage, type RunsAs, type Service, volume } from './service.ts';
 
 /** The program that judges files before they are delivered. */
 export interface Checker {
   /** In exec form, with a program of the image; files stand where the service will read them. */
   command: string[];
   imageId: pulumi.Input<string>;
-  user: string;
+  user: RunsAs;
   mounts?: Mount[];
   after?: pulumi.Input<pulumi.Resource>[];
 }
@@ -65,7 +65,7 @@ export class ConfigFiles extends pulumi.ComponentResource {
       host,
       {
         image: pinnedImage(host, 'tools'),
-        user: '0:0',
+        user: { root: 'it writes a volume, which the engine makes as root' },
         command: ['sh', '/taffrail/deliver.sh', this.revision, ...manner(args)],
         files: { '/taffrail/deliver.sh': script('tools/deliver.sh'), ...at('/staging', args.files) },
         mounts: [{ volume: this.volume, path: '/target' }],
@@ -92,7 +92,7 @@ export function applyFiles(
     /** Below configs/. */
     script: string;
     arguments: pulumi.Input<string>[];
-    user: string;
+    user: RunsAs;
     mounts?: Mount[];
     after: pulumi.Input<pulumi.Resource>[];
     parent: pulumi.Resource;

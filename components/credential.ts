@@ -69,7 +69,7 @@ export class SecretFiles extends pulumi.ComponentResource {
       host,
       {
         image: pinnedImage(host, 'tools'),
-        user: '0:0',
+        user: { root: 'it writes a volume, which the engine makes as root' },
         command: ['sh', '/taffrail/secrets.sh', args.owner],
         files: {
           '/taffrail/secrets.sh': script('tools/secrets.sh'),

@@ -38,8 +38,7 @@ export class DatabaseRole extends pulumi.ComponentResource {
     this.password = new Credential(`${name}-credential`, args.password, { parent: this }).value;
     const common = {
       image: pinnedImage(host, kind, args.image),
-      // Root without capabilities: it removes the staged secrets, which are root's.
-      user: '0:0',
+      user: { root: 'it removes the staged secrets, which are root’s' },
       networks: attachments(networks, address),
       after,
     };

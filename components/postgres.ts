@@ -59,7 +59,7 @@ export class Postgres extends pulumi.ComponentResource {
       host,
       {
         image: service.imageId,
-        user: '0:0',
+        user: { root: 'it removes the staged secrets, which are root’s' },
         command: ['sh', '/taffrail/password.sh', settings.user, settings.database],
         files: {
           '/taffrail/password.sh': script('databases/password.sh'),

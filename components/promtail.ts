@@ -18,8 +18,7 @@ export class Promtail extends pulumi.ComponentResource {
     const name = promtailService;
     const settings = stack.promtail;
     super('taffrail:index:Promtail', name, {});
-    // Root without any capability: the image makes no folder that another user could write its positions to.
-    const user = '0:0';
+    const user = { root: 'the image makes no folder that another user could write its positions to' };
     const files = renderPromtail({
       host: stack.host,
       project: stack.project,
@@ -57,13 +56,11 @@ export class Promtail extends pulumi.ComponentResource {
         ],
         mounts: [
           configFiles.mount,
-          { volume: volume(`${name}-positions`, host, this), path: positionsFolder },
+          { volume: volume(`${name}-positions`, host, this, true), path: positionsFolder },
         ],
         stopGrace: 15,
         after: [configFiles.delivered, ...after],
-        exceptions: {
-          noHealthcheck: { reason: 'no HTTP client in the image; promtail-reload shows that it answers' },
-        },
+        healthcheck: { none: 'no HTTP client in the image; promtail-reload shows that it answers' },
       },
       { parent: this },
     );

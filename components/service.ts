@@ -4,8 +4,7 @@ import { revisionOf } from '../configs/files.ts';
 import { type ImageKey, imageRef } from '../configs/images.ts';
 import { childOf, type Host } from './host.ts';
 
-// The only maker of containers, images and volumes. What is safe is the default here; every exception is an
-// argument that carries its reason.
+// The only maker of containers, images and volumes. What is safe is the default here.
 
 /** A named volume, a folder of the host, or a folder in memory, at a path of the container. */
 export type Mount =
@@ -25,21 +24,21 @@ export interface Publication {
   target: number;
 }
 
-/** What a service may do beyond the default, and why. The reason is for the reader: it reaches no container. */
-export interface Exceptions {
-  writableRoot?: { reason: string };
-  capabilities?: { add: string[]; reason: string };
-  groups?: { add: string[]; reason: string };
-  noHealthcheck?: { reason: string };
-}
+// An exception from what is safe is an argument that carries its reason: it is for the reader, and reaches no container.
+
+/** Who runs: `uid:gid`, or root, with the reason. Root has no capability either, unless a job is given one. */
+export type RunsAs = string | { root: string };
+/** In exec form, with a program that the image contains; or the reason why there is none. */
+export type Healthcheck = string[] | { none: string };
+
+const uidOf = (user: RunsAs): string => (typeof user === 'string' ? user : '0:0');
 
 export interface ServiceArgs {
   /** A pinned image, or the id of one (`givenImage`, `builtImage`). */
   image: ImageKey | pulumi.Output<string>;
   /** An image to run instead of the pinned one. */
   imageOverride?: string | undefined;
-  /** uid:gid. */
-  user: string;
+  user: RunsAs;
   command?: string[];
   entrypoint?: string[];
   /** Plain environment. Never a secret. */
@@ -53,15 +52,15 @@ export interface ServiceArgs {
   /** Folders in memory: path and size in bytes. `/tmp` is always there. */
   tmpfs?: Record<string, number>;
   publish?: Publication[];
-  /** In exec form, with a program that the image contains. */
-  healthcheck?: string[];
+  healthcheck: Healthcheck;
   /** Seconds between SIGTERM and SIGKILL: long enough to flush. */
   stopGrace?: number;
   /** The revision of what the program reads at its start only: another one replaces the container. */
   revision?: pulumi.Input<string> | undefined;
   /** What must be ready first. */
   after?: pulumi.Input<pulumi.Resource>[];
-  exceptions?: Exceptions;
+  /** Why the program must write to its root file system. */
+  writableRoot?: string | undefined;
 }
 
 /** A program that runs until it is told to stop. */
@@ -74,7 +73,6 @@ export class Service extends pulumi.ComponentResource {
     super('taffrail:index:Service', name, {}, opts);
     this.imageId =
       typeof args.image === 'string' ? pinnedImage(host, args.image, args.imageOverride) : args.image;
-    const { exceptions = {} } = args;
     this.container = new docker.Container(
       name,
       {
@@ -85,22 +83,21 @@ export class Service extends pulumi.ComponentResource {
           name,
           args.revision === undefined ? {} : { 'dev.taffrail.revision': args.revision },
         ),
-        user: args.user,
+        user: uidOf(args.user),
         ...(args.command && { command: args.command }),
         ...(args.entrypoint && { entrypoints: args.entrypoint }),
         envs: environment(args),
         networkMode: 'bridge',
         networksAdvanced: args.networks.map(({ network, aliases }) => ({ name: network, aliases })),
         ...mounted(args.mounts ?? []),
-        readOnly: exceptions.writableRoot === undefined,
+        readOnly: args.writableRoot === undefined,
         tmpfs: Object.fromEntries(
           Object.entries({ '/tmp': 64 * 2 ** 20, ...args.tmpfs }).map(([path, bytes]) => [
             path,
             `rw,nosuid,nodev,noexec,size=${String(bytes)},mode=1777`,
           ]),
         ),
-        capabilities: { drops: ['ALL'], adds: exceptions.capabilities?.add ?? [] },
-        ...(exceptions.groups && { groupAdds: exceptions.groups.add }),
+        capabilities: { drops: ['ALL'], adds: [] },
         ports: (args.publish ?? []).map(({ address, port, target }) => ({
           ip: address,
           external: port,
@@ -110,7 +107,7 @@ export class Service extends pulumi.ComponentResource {
         mustRun: true,
         stopTimeout: args.stopGrace ?? 10,
         destroyGraceSeconds: args.stopGrace ?? 10,
-        ...(args.healthcheck && {
+        ...(Array.isArray(args.healthcheck) && {
           // Fast while it starts, rare afterwards: a check a second costs over 1 % of a core.
           healthcheck: {
             tests: ['CMD', ...args.healthcheck],
@@ -139,7 +136,8 @@ export class Service extends pulumi.ComponentResource {
 
 export interface JobArgs {
   image: pulumi.Input<string>;
-  user?: string;
+  /** Nobody, where none is named. */
+  user?: RunsAs;
   command: string[];
   /** Files put into the job's own file system before it starts: path and content. */
   files?: Record<string, pulumi.Input<string>>;
@@ -179,7 +177,7 @@ export class Job extends pulumi.ComponentResource {
         ...common(host, name, args.memory ?? 256 * 2 ** 20),
         image: args.image,
         labels: labels(host, name, { 'dev.taffrail.job': name, ...args.triggers }, true),
-        user: args.user ?? '65534:65534',
+        user: uidOf(args.user ?? '65534:65534'),
         entrypoints: args.command.slice(0, 1),
         command: args.command.slice(1),
         envs: Object.entries(args.environment ?? {}).map(([key, value]) => `${key}=${value}`),

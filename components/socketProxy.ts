@@ -43,8 +43,7 @@ export class SocketProxy extends pulumi.ComponentResource {
       host,
       {
         image: 'haproxy',
-        // The socket belongs to root; without capabilities root may open it and little else.
-        user: '0:0',
+        user: { root: 'the Docker socket is root’s; without capabilities it may open that and little else' },
         entrypoint: ['haproxy'],
         command: ['-W', '-db', '-f', `${currentConfig}/haproxy.cfg`],
         memory: socketProxyMemory,

@@ -197,6 +197,7 @@ describe('3.13: volumes', () => {
       'loki-data',
       'postgres-data',
       'prometheus-data',
+      'promtail-positions',
       'redis-data',
     ]);
   });

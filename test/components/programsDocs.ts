@@ -56,7 +56,7 @@ function reasonOf({ name }: Container, { resources }: Ran): string {
   );
   const file = (component?.type.split(':').at(-1) ?? '').replace(/^./, (first) => first.toLowerCase());
   const text = readFileSync(new URL(`../../components/${file}.ts`, import.meta.url), 'utf8');
-  return /noHealthcheck: \{\s*reason:\s*(['"])(.*?)\1/s.exec(text)?.[2] ?? 'no reason is told';
+  return /healthcheck: \{\s*none:\s*(['"])(.*?)\1/s.exec(text)?.[2] ?? 'no reason is told';
 }
 
 function checker({ name, inputs }: Container, ran: Ran): string {

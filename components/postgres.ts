@@ -13,9 +13,6 @@ const user = '999:999';
 
 /** A Postgres that Taffrail runs. */
 export class Postgres extends pulumi.ComponentResource {
-  readonly host = 'postgres';
-  readonly port = postgresPort;
-  readonly database: string;
   /** The superuser. */
   readonly user: string;
   readonly password: pulumi.Output<string>;
@@ -28,7 +25,6 @@ export class Postgres extends pulumi.ComponentResource {
   ) {
     const name = 'postgres';
     super('taffrail:index:Postgres', name, {});
-    this.database = settings.database;
     this.user = settings.user;
     this.password = new Credential(`${name}-credential`, password, { parent: this }).value;
     const service = new Service(

@@ -1,5 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
-import { redisPort } from '../configs/databases/address.ts';
+
 import { redisConf, redisDataFolder, redisHealthcheck } from '../configs/databases/redis.ts';
 import { sha256 } from '../configs/databases/roles.ts';
 import type { RedisSettings } from '../configs/databases/settings.ts';
@@ -13,8 +13,6 @@ const user = '999:999';
 
 /** A Redis that Taffrail runs. */
 export class Redis extends pulumi.ComponentResource {
-  readonly host = 'redis';
-  readonly port = redisPort;
   readonly password: pulumi.Output<string>;
   /** That of the exporter's own account, which may ask INFO and the length of keys. */
   readonly exporterPassword: pulumi.Output<string> | undefined;

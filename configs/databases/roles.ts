@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { type DatabaseAddress, everybody } from './address.ts';
 import { exporterRights } from './redis.ts';
 
-/** Where a role job finds its files. */
-export const roleStaging = '/staging';
 /** Connections that an exporter may hold at once: a broken one cannot use up the server's. */
 export const roleConnections = 5;
 

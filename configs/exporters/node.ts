@@ -42,17 +42,10 @@ const collectors = [
   'vmstat',
 ];
 
-/** Left out, and why. */
-export const collectorsLeftOut: Record<string, string> = {
-  arp: 'a series for each neighbour; nobody asks',
-  conntrack: "the kernel counts it for the reader's network: it would be the exporter's own",
-  mdadm: 'needs /proc/mdstat, which is only there with its module',
-  pressure: 'needs /proc/pressure, which kernels without PSI lack',
-  schedstat: 'needs /proc/schedstat, which some kernels lack',
-  textfile: 'nothing writes such files',
-  'bcache, bcachefs, bonding, btrfs, dmi, edac, entropy, fibrechannel, hwmon, infiniband, ipvs, nfs, nfsd, nvme, powersupplyclass, rapl, selinux, tapestats, udp_queues, watchdog, xfs, zfs':
-    'seldom there on a virtual server; each would be asked at every scrape',
-};
+// Left out: arp, a series for each neighbour; conntrack, which the kernel counts for the reader's own network; mdadm,
+// pressure and schedstat, whose files are not on every kernel; textfile, as nothing writes such files; and what is
+// seldom there on a virtual server, where each would be asked at every scrape (bcache, bonding, btrfs, hwmon, ipvs,
+// nfs, nvme, rapl, xfs, zfs, …).
 
 /** The host's own figures. `host` is the value of the label `instance`. */
 export function nodeExporter(settings: NodeExporterSettings, host: string): ExporterData {

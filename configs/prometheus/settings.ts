@@ -35,5 +35,4 @@ export const prometheusSettings = z.strictObject({
   publish: publishable(9090),
 });
 
-export type PrometheusSettings = z.output<typeof prometheusSettings>;
 export type ScrapeJobSettings = z.output<typeof scrapeJob>;

@@ -44,5 +44,4 @@ export const collectorSettings = z.strictObject({
     }),
 });
 
-export type PromtailSettings = z.output<typeof promtailSettings>;
 export type CollectorSettings = z.output<typeof collectorSettings>;

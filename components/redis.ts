@@ -1,5 +1,4 @@
 import * as pulumi from '@pulumi/pulumi';
-
 import { redisConf, redisDataFolder, redisHealthcheck } from '../configs/databases/redis.ts';
 import { sha256 } from '../configs/databases/roles.ts';
 import type { RedisSettings } from '../configs/databases/settings.ts';

@@ -88,7 +88,7 @@ export class CloudBeaver extends pulumi.ComponentResource {
       host,
       {
         image: pinnedImage(host, 'tools'),
-        user: '0:0',
+        user: { root: 'it hands a volume over, which the engine makes as root' },
         // Not empty, or the engine would lay the image's folder and its owner over it at the first mount.
         command: [
           'sh',
@@ -167,6 +167,7 @@ export class CloudBeaver extends pulumi.ComponentResource {
       script: 'cloudbeaver/apply.sh',
       arguments: [
         String(cloudBeaverPort),
+        host.stack,
         rendered.healthPath,
         settings.serverName,
         settings.adminName,

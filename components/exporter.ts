@@ -91,7 +91,12 @@ export class Exporter extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const shown = config ? { ...config.apply, as: 'reload' } : data.proof && { ...data.proof, as: 'proof' };
+    const proof = data.proof && {
+      script: data.proof.script,
+      arguments: [...data.proof.arguments, host.stack],
+      as: 'proof',
+    };
+    const shown = config ? { ...config.apply, as: 'reload' } : proof;
     this.ready = shown
       ? applyFiles(service, host, {
           name: `${name}-${shown.as}`,

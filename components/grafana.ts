@@ -129,6 +129,7 @@ export class Grafana extends pulumi.ComponentResource {
         currentConfig,
         secretsFolder,
         data.path,
+        host.stack,
       ],
       user,
       mounts: [configFiles.mount, secretFiles.mount, data],

@@ -1,6 +1,7 @@
 import { appMistakes } from './checks/apps.ts';
 import { isPublic, overlap } from './checks/addresses.ts';
 import { memoryOverrun } from './checks/memory.ts';
+import type { Files } from './files.ts';
 import type { Mistake } from './mistakes.ts';
 import {
   cloudbeaverMistakes,
@@ -27,6 +28,8 @@ interface Written {
   /** What the file says, before defaults. */
   given: unknown;
   today: string;
+  /** The files of the folder `extra`. */
+  extraFiles: Files;
 }
 
 /** Each check, and the settings it reads: it is not made where one of those is wrong already. */
@@ -42,7 +45,7 @@ const checks: [(keyof Parsed)[], (settings: Parsed, written: Written) => Mistake
   [['collector'], collectorMistakes],
   [['databases', 'postgresExporter', 'redisExporter'], databaseMistakes],
   [['databases'], shownMistakes],
-  [['grafana'], grafanaMistakes],
+  [['grafana', 'extra'], grafanaMistakes],
   [['prometheus', 'apps', 'databases', 'blackboxExporter'], scrapeJobMistakes],
   [['apps', 'databases', 'blackboxExporter'], appJobMistakes],
   [['blackboxExporter'], probeMistakes],

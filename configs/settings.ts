@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
 import { appSettings } from './apps/settings.ts';
@@ -13,6 +12,7 @@ import {
   postgresExporterSettings,
   redisExporterSettings,
 } from './exporters/settings.ts';
+import { readFolder } from './extra.ts';
 import type { Files } from './files.ts';
 import { grafanaSettings } from './grafana/settings.ts';
 import { lokiSettings } from './loki/settings.ts';
@@ -42,7 +42,7 @@ const joinedNetwork = z.strictObject({
 
 export const schema = z.strictObject({
   host: text(
-    'The name of the host: the label `host` of every line and metric. Default: the name of the stack.',
+    'The name of the host: the label `host` of every log line, and `instance` of the metrics of the host and its containers. Metrics have the label `host` only where they leave Prometheus: in alerts and federation. Default: the name of the stack.',
     'vps-1',
   ).optional(),
   production: flag('Marks a stack whose volumes are protected from deletion.').default(false),
@@ -175,7 +175,11 @@ export function parseSettings(source: Source): Settings {
     const topKeys = wrong.map(({ path }) => /^\w+/.exec(path)?.[0] ?? '');
     mistakes.push(
       ...extra.mistakes,
-      ...contradictions(sound.data, { stack, given, secrets, today }, new Set([...topKeys, ...encrypted])),
+      ...contradictions(
+        sound.data,
+        { stack, given, secrets, today, extraFiles },
+        new Set([...topKeys, ...encrypted]),
+      ),
     );
   }
   if (!parsed.success || mistakes.length > 0) throw new MistakesError(stack, mistakes);
@@ -279,12 +283,4 @@ function plain(value: string): unknown {
     }
   }
   return value;
-}
-
-function readFolder(path: string): Files | undefined {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
-  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    statSync(join(path, file)).isFile(),
-  );
-  return Object.fromEntries(files.sort().map((file) => [file, readFileSync(join(path, file), 'utf8')]));
 }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { YAMLParseError, parse } from 'yaml';
+import { readFolder } from '../../configs/extra.ts';
 import { parseSettings, type Settings } from '../../configs/settings.ts';
 import { root, stackFile } from './paths.ts';
 import { Sentence } from './sentence.ts';
@@ -53,14 +54,6 @@ function holdsSecret(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if ('secure' in value && typeof value.secure === 'string') return true;
   return Object.values(value).some(holdsSecret);
-}
-
-function readFolder(path: string): Record<string, string> | undefined {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
-  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    statSync(join(path, file)).isFile(),
-  );
-  return Object.fromEntries(files.map((file) => [file, readFileSync(join(path, file), 'utf8')]));
 }
 
 /** What a stack publishes on its host. */

@@ -20,7 +20,8 @@ export function readExtra(
   }
   const uids = new Map([[ownUid, "Taffrail's own"]]);
   const mistakes = Object.entries(files).flatMap(([file, content]): Mistake[] => {
-    const at = `${folder.replace(/\/+$/, '')}/${file}`;
+    const own = folder.replace(/\/+$/, '');
+    const at = `${own}/${file}`;
     const mistake = (given: string, wanted: string, type: string) => [{ path: 'extra', given, wanted, type }];
     if (/^rules\/[^/]+\.yml$/.test(file)) return [];
     if (/^dashboards\/[^/]+\.json$/.test(file)) {
@@ -32,13 +33,17 @@ export function readExtra(
       : name.endsWith('.json')
         ? `dashboards/${name}`
         : undefined;
-    const to = better === undefined ? undefined : `${folder.replace(/\/+$/, '')}/${better}`;
+    // Out of the folder, beside it, where it has no place in it: it is a person's.
+    const to =
+      better === undefined || Object.hasOwn(files, better)
+        ? `${own}-${file.replaceAll('/', '-')}`
+        : `${own}/${better}`;
     return mistake(
       `${at}, which nothing reads`,
       'only rules/*.yml and dashboards/*.json',
-      to === undefined
-        ? `rm ${shellWord(at)}`
-        : `mkdir -p ${shellWord(to.replace(/\/[^/]+$/, ''))} && mv ${shellWord(at)} ${shellWord(to)}`,
+      to.startsWith(`${own}/`)
+        ? `mkdir -p ${shellWord(to.replace(/\/[^/]+$/, ''))} && mv ${shellWord(at)} ${shellWord(to)}`
+        : `mv -i ${shellWord(at)} ${shellWord(to)}`,
     );
   });
   return { files, mistakes };

@@ -1,6 +1,8 @@
 import type { Parsed } from '../settings.ts';
 import { reservedAdminNames } from '../cloudbeaver/render.ts';
 import { adminOf, everybody } from '../databases/address.ts';
+import type { Files } from '../files.ts';
+import { homeMistakes, oauthMistakes, userMistakes } from '../grafana/mistakes.ts';
 import type { Mistake } from '../mistakes.ts';
 import { both, nameAndSet, remove, set, written } from '../whatToType.ts';
 
@@ -139,32 +141,14 @@ export function databaseMistakes({ databases, postgresExporter, redisExporter }:
   });
 }
 
-export function grafanaMistakes({ grafana }: Parsed): Mistake[] {
-  const { oauth, users, adminUser } = grafana;
-  const logins = users.map(({ login }) => login.toLowerCase());
-  const missing = (['authUrl', 'tokenUrl', 'apiUrl'] as const).filter(
-    (key) => oauth?.provider === 'generic_oauth' && oauth[key] === undefined,
-  );
-  const page = { authUrl: 'authorize', tokenUrl: 'token', apiUrl: 'userinfo' };
+/** `extraFiles` are those of the folder `extra`; without it there are none. */
+export function grafanaMistakes(
+  { grafana, extra }: Parsed,
+  { extraFiles }: { stack?: string; extraFiles?: Files },
+): Mistake[] {
   return [
-    ...users.flatMap(({ login }, index) => {
-      const path = ['grafana', 'users', index];
-      const taken = login.toLowerCase() === adminUser ? 'grafana.adminUser has it' : 'an earlier user has it';
-      const clash = login.toLowerCase() === adminUser || logins.indexOf(login.toLowerCase()) < index;
-      return clash
-        ? {
-            path: written([...path, 'login']),
-            given: login,
-            wanted: `another name: ${taken}`,
-            type: set([...path, 'login'], `${login}2`),
-          }
-        : [];
-    }),
-    ...missing.map((key) => ({
-      path: `grafana.oauth.${key}`,
-      given: 'nothing',
-      wanted: 'the address, which generic_oauth cannot know',
-      type: set(['grafana', 'oauth', key], `https://id.example.com/${page[key]}`),
-    })),
+    ...userMistakes(grafana),
+    ...oauthMistakes(grafana.oauth),
+    ...homeMistakes(grafana.home, extra === undefined ? {} : extraFiles),
   ];
 }

@@ -1,11 +1,11 @@
-# apply.sh PORT HEALTH_PATH SERVER_NAME ADMIN ADMIN_KEY [ID URL]...: makes the administrator's password that of the
-# settings, then compares what runs with what was written. ADMIN_KEY is the secret that the settings name for it.
+# apply.sh PORT STACK HEALTH_PATH SERVER_NAME ADMIN ADMIN_KEY [ID URL]...: makes the administrator's password that of
+# the settings, then compares what runs with what was written. ADMIN_KEY is the secret that the settings name for it.
 set -eu
 . /taffrail/http.sh
 # The answers hold the cookie of an administrator's session.
 trap 'rm -rf /tmp/answer /tmp/body' EXIT
-port=$1 api=${2%status}api/gql server=$3 admin=$4 key=$5
-shift 5
+port=$1 stack=$2 api=${3%status}api/gql server=$4 admin=$5 key=$6
+shift 6
 digest=$(cat /run/secrets/admin-digest)
 # The name and the digest that were in force when this job last ended well; on a volume of its own.
 kept=/admin/in-force
@@ -50,16 +50,17 @@ old_admin='' old=''
 if [ -n "$old_admin" ] && [ "$old_admin" != "$admin" ]; then
   rm -f /tmp/body
   fail "cloudbeaver.adminName is now $admin, but CloudBeaver takes it at its first start only: it is still $old_admin.
-Type: pulumi config set --path taffrail:cloudbeaver.adminName $old_admin"
+Type: pulumi config set -s $stack --path taffrail:cloudbeaver.adminName $old_admin"
 fi
 if ! login "$digest"; then
   sleep 1.3
   if [ -z "$old" ] || [ "$old" = "$digest" ] || ! login "$old"; then
     rm -f /tmp/body
     fail "CloudBeaver refuses $admin the password of the settings, and Taffrail does not know the one in force: it was
-changed in the browser. Tell it the one in force, then type npm run up; from there it can be changed by the settings:
-  pulumi config set --path taffrail:cloudbeaver.adminPassword $key
-  pulumi config set --secret $key"
+changed in the browser. Tell it the one in force; from there it can be changed by the settings:
+  pulumi config set -s $stack --plaintext --path taffrail:cloudbeaver.adminPassword $key
+  pulumi config set -s $stack --secret taffrail:$key
+  npm run up -- -s $stack"
   fi
   set_password
   sleep 1.3

@@ -44,7 +44,10 @@ export interface ExporterData {
     /** A script below configs/, and its arguments. */
     apply: { script: string; arguments: string[] };
   };
-  /** Where a healthcheck says too little: a script below configs/ that shows that it works. */
+  /**
+   * Where a healthcheck says too little: a script below configs/ that shows that it works. After its arguments it gets
+   * the stack's name, which the lines that it tells to type carry.
+   */
   proof?: { script: string; arguments: string[] };
   scrape: ScrapeJob[];
 }

@@ -1,16 +1,37 @@
-# apply.sh PORT ADMIN PASSWORD_FILE FOLDER SECRETS DATA: reloads, compares, and makes the further users those of the
+# apply.sh PORT ADMIN PASSWORD_FILE FOLDER SECRETS DATA STACK: reloads, compares, and makes the further users those of the
 # settings. DATA/taffrail-* keep what Taffrail brought, to see it go: datasources and dashboards by uid, users by id (a
-# user may change login and name). What people made themselves is in none of them.
+# user may change login and name), and the administrator's name. What people made themselves is in none of them.
 set -eu
 . /taffrail/http.sh
 port=$1
 ready /api/health
 basic "$2" "$3"
 headers="${headers}Content-Type: application/json\r\n"
-expect 200 GET /api/user
-admin=$(sed 's/.*"id":\([0-9]*\).*/\1/' /tmp/body)
 kept=$6/taffrail
 made=$kept-users
+id_in_answer() {
+  # The answer may end without a line's end.
+  echo "$(sed 's/.*"id":\([0-9]*\).*/\1/' /tmp/body)"
+}
+
+# The password was set just before, by the number of the user: only the name can be another.
+request GET /api/user
+if [ "$status" = 401 ]; then
+  rm -f /tmp/body
+  old=''
+  [ ! -s "$kept-admin" ] || read -r old <"$kept-admin"
+  [ -z "$old" ] || [ "$old" = "$2" ] ||
+    fail "grafana.adminUser is now $2, but Grafana takes it at its first start only: it is still $old.
+Type: pulumi config set -s $7 --path taffrail:grafana.adminUser $old"
+  fail "Grafana refuses $2 the password of the settings: grafana.adminUser counts at its first start only and was changed
+since, or the administrator was renamed in the browser. (After five wrong passwords it refuses every one for five minutes.)
+Type the name in force, then npm run up -- -s $7:
+  pulumi config set -s $7 --path taffrail:grafana.adminUser <name>"
+fi
+[ "$status" = 200 ] || fail "GET /api/user answered ${status:-nothing} instead of 200:"
+admin=$(id_in_answer)
+echo "$2" >"$kept-admin"
+
 expect 200 POST /api/admin/provisioning/datasources/reload '{}'
 expect 200 POST /api/admin/provisioning/dashboards/reload '{}'
 
@@ -75,27 +96,49 @@ left dashboards /api/dashboards/uid
 escaped() {
   printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g'
 }
+lookup() {
+  request GET "/api/users/lookup?loginOrEmail=$login"
+  case $status in 200 | 404) ;; *) fail "Grafana does not say whether it has the user $login:" ;; esac
+}
+# says NAME VALUE: whether the answer has it; Grafana keeps small letters only.
+says() {
+  tr ',{}' '\n\n\n' </tmp/body | grep -qixF -e "\"$1\":\"$2\""
+}
+is_as_written() {
+  expect 200 GET "/api/users/$id"
+  says login "$login" && says email "$email"
+}
 
 : >>"$made"
-: >/tmp/wanted
+# A job was killed while it made this user.
+if [ -s "$kept-making" ]; then
+  read -r login <"$kept-making"
+  lookup
+  [ "$status" = 404 ] || id_in_answer >>"$made"
+  rm -f "$kept-making"
+fi
+
 tab=$(printf '\t')
+: >/tmp/wanted
+at=0
 while IFS=$tab read -r login email role file; do
-  [ "$email" != - ] || email=''
-  password=$(escaped "$(cat "$5/$file")")
-  login=$(escaped "$login")
-  request GET "/api/users/lookup?loginOrEmail=$login"
-  if [ "$status" = 404 ]; then
-    expect 200 POST /api/admin/users "{\"login\":\"$login\",\"name\":\"$login\",\"email\":\"$email\",\"password\":\"$password\"}"
-    expect 200 GET "/api/users/lookup?loginOrEmail=$login"
+  setting="taffrail:grafana.users[$at].login"
+  at=$((at + 1))
+  lookup
+  [ "$status" = 200 ] || continue
+  id=$(id_in_answer)
+  if ! grep -qx "$id" "$made"; then
+    rm -f /tmp/body
+    [ "$id" != "$admin" ] || fail "$login is the administrator's own name or address. Type another for the further user:
+  pulumi config set -s $7 --path '$setting' <login>"
+    fail "Grafana has a user $login already whom Taffrail did not make, but somebody in the browser, or OAuth: it is not taken over.
+Remove it in Grafana (Administration > Users), then type npm run up -- -s $7; or type another login for yours:
+  pulumi config set -s $7 --path '$setting' <login>"
   fi
-  id=$(sed 's/.*"id":\([0-9]*\).*/\1/' /tmp/body)
   echo "$id" >>/tmp/wanted
-  # At once: a job that is killed now must still know it.
-  echo "$id" >>"$made"
-  expect 200 PUT "/api/admin/users/$id/password" "{\"password\":\"$password\"}"
-  expect 200 PATCH "/api/org/users/$id" "{\"role\":\"$role\"}"
 done </tmp/users
-# Who is no longer in the settings goes; users of people's own making and of OAuth stay.
+
+# Who is no longer in the settings goes, before another takes the address; users of people's own making and of OAuth stay.
 sort -u "$made" | while read -r id; do
   [ "$id" != "$admin" ] && ! grep -qx "$id" /tmp/wanted || continue
   request DELETE "/api/admin/users/$id"
@@ -104,4 +147,28 @@ sort -u "$made" | while read -r id; do
   echo "deleted the user $id, who is no longer in grafana.users"
 done
 cp /tmp/wanted "$made.new" && mv -f "$made.new" "$made"
+
+while IFS=$tab read -r login email role file; do
+  password=$(escaped "$(cat "$5/$file")")
+  lookup
+  if [ "$status" = 404 ]; then
+    # At once: a job that is killed now must still know it.
+    echo "$login" >"$kept-making"
+    request POST /api/admin/users "{\"login\":\"$login\",\"name\":\"$login\",\"email\":\"$email\",\"password\":\"$password\"}"
+    if [ "$status" != 200 ]; then
+      [ -z "$status" ] || rm -f "$kept-making"
+      fail "POST /api/admin/users answered ${status:-nothing} instead of 200:"
+    fi
+    id_in_answer >>"$made"
+    rm -f "$kept-making"
+  fi
+  id=$(id_in_answer)
+  if ! is_as_written; then
+    name=$(sed -nE 's/.*"name":"(([^"\\]|\\.)*)".*/\1/p' /tmp/body)
+    expect 200 PUT "/api/users/$id" "{\"login\":\"$login\",\"name\":\"$name\",\"email\":\"$email\"}"
+    is_as_written || fail "Grafana does not take the login $login and the address $email for the user $id:"
+  fi
+  expect 200 PUT "/api/admin/users/$id/password" "{\"password\":\"$password\"}"
+  expect 200 PATCH "/api/org/users/$id" "{\"role\":\"$role\"}"
+done </tmp/users
 echo "Grafana runs $(cut -d ' ' -f 1 /tmp/expected-datasources | uniq | wc -l) datasources, $(wc -l </tmp/expected-dashboards) dashboards, $(wc -l </tmp/users) further users"

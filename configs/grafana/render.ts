@@ -85,8 +85,9 @@ export function renderGrafana(config: GrafanaConfig): Files {
     ].join('\n'),
     users: [
       '# login, address, role, password file',
-      ...settings.users.map(({ login, email, role }) =>
-        [login, email ?? '-', role, grafanaUserPasswordFile(login)].join('\t'),
+      // Grafana, too, takes the login where there is no address.
+      ...settings.users.map(({ login, email = login, role }) =>
+        [login, email, role, grafanaUserPasswordFile(login)].join('\t'),
       ),
       '',
     ].join('\n'),
@@ -153,9 +154,12 @@ function sections(config: GrafanaConfig, home: string) {
   };
 }
 
-/** The file of the dashboard shown first. */
+/** The file of the dashboard shown first; a uid that no file has is a mistake in the settings (mistakes.ts). */
 function homeOf(uid: string | undefined, dashboards: Files): string {
-  return Object.keys(dashboards).find((file) => dashboardUid(dashboards[file] ?? '') === uid) ?? stackFile;
+  if (uid === undefined) return stackFile;
+  const file = Object.keys(dashboards).find((file) => dashboardUid(dashboards[file] ?? '') === uid);
+  if (file === undefined) throw new Error(`grafana.home: no dashboard has the uid ${uid}`);
+  return file;
 }
 
 function oauth(given: NonNullable<GrafanaSettings['oauth']>, secret: string) {

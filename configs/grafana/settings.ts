@@ -1,10 +1,26 @@
 import { z } from 'zod';
+import { stackDashboardUid } from './dashboards/stack.ts';
 import { flag, list, name, published, secretName, service, text, url } from '../schema.ts';
 
+/** Safe as it stands in a URL, in JSON and as the name of a file. */
+const safeLogin = /^[a-zA-Z0-9][\w.@-]{0,99}$/;
+
 const user = z.strictObject({
-  login: text('The name to log in with.', 'anna'),
+  login: z
+    .string()
+    .regex(safeLogin)
+    .meta({
+      description:
+        'The name to log in with: letters, digits and `. _ - @`. Grafana keeps small letters only.',
+      example: 'anna',
+      wanted: 'a name of letters, digits and . _ - @ that starts with a letter or digit',
+      meant: (given: unknown) => {
+        const login = typeof given === 'string' ? given.replace(/[^\w.@-]+/g, '-') : '';
+        return safeLogin.test(login) ? login : undefined;
+      },
+    }),
   email: z.email().optional().meta({
-    description: 'The address of the user.',
+    description: 'The address of the user. Default: the login, as in Grafana itself.',
     example: 'anna@example.com',
     wanted: 'an e-mail address',
   }),
@@ -15,31 +31,38 @@ const user = z.strictObject({
   password: secretName('The password.', 'annaPassword'),
 });
 
+/** One entry is one name to Grafana, which splits at spaces and commas: without a name in it nobody would be left out. */
+const names = (about: string, example: string, kind: string) =>
+  list(z.string().regex(/^[\w.-]+$/), about, example, `a list of ${kind}, each in an entry of its own`);
+
 const oauth = z.strictObject({
   provider: z
     .enum(['github', 'google', 'gitlab', 'azuread', 'generic_oauth'])
     .meta({ description: 'Who vouches for users.', example: 'github' }),
   clientId: text('The identifier the provider gave.', 'Iv1.8f2c1f0e7d6b5a49'),
   clientSecret: secretName('The secret the provider gave.', 'githubClientSecret'),
-  authUrl: url('Where users are sent (generic_oauth).', 'https://id.example.com/authorize').optional(),
-  tokenUrl: url('Where the token is fetched (generic_oauth).', 'https://id.example.com/token').optional(),
-  apiUrl: url('Where the user is looked up (generic_oauth).', 'https://id.example.com/userinfo').optional(),
+  authUrl: url(
+    'Where users are sent. Required for azuread (it holds your tenant) and generic_oauth.',
+    'https://id.example.com/authorize',
+  ).optional(),
+  tokenUrl: url(
+    'Where the token is fetched. Required for azuread and generic_oauth.',
+    'https://id.example.com/token',
+  ).optional(),
+  apiUrl: url(
+    'Where the user is looked up. Required for generic_oauth; azuread has none.',
+    'https://id.example.com/userinfo',
+  ).optional(),
   scopes: text('What is asked for.', 'openid email profile').optional(),
-  allowedDomains: list(
-    z.string().min(1),
-    'Mail domains that may sign in.',
-    'example.com',
-    'a list of domains',
-  ),
-  allowedOrganizations: list(
-    z.string().min(1),
-    'Organizations that may sign in (github).',
+  allowedDomains: names('Mail domains that may sign in.', 'example.com', 'domains'),
+  allowedOrganizations: names(
+    'Organizations that may sign in (github, generic_oauth), or tenants by their id (azuread).',
     'acme',
-    'a list of names',
+    'names',
   ),
-  signUp: flag('Whether somebody whom the provider knows gets a user here at the first visit.').default(
-    false,
-  ),
+  signUp: flag(
+    'Whether somebody whom the provider knows gets a user here at the first visit. Where everybody may have an account (github.com, gitlab.com, Google, all tenants of Microsoft) it wants `allowedDomains` or `allowedOrganizations`; of Microsoft, the latter.',
+  ).default(false),
 });
 
 export const grafanaSettings = z.strictObject({
@@ -49,7 +72,10 @@ export const grafanaSettings = z.strictObject({
     'The address people type; every link in a message begins with it. Default: the published address.',
     'https://grafana.example.com',
   ).optional(),
-  adminUser: name('The name of the administrator.', 'admin').default('admin'),
+  adminUser: name(
+    'The name of the administrator. First start only: Grafana keeps that name, and a later change is refused with the line that takes it back.',
+    'admin',
+  ).default('admin'),
   adminPassword: secretName(
     "The administrator's password, at least 20 characters; generated when not given.",
     'grafanaAdminPassword',
@@ -57,8 +83,14 @@ export const grafanaSettings = z.strictObject({
   editableDashboards: flag('Whether dashboards that Taffrail brought may be edited in the browser.').default(
     false,
   ),
-  home: text('The uid of the dashboard shown first.', 'taffrail-home').optional(),
-  users: list(user, 'Further users. One who is taken out here is deleted.'),
+  home: text(
+    `The uid of the dashboard shown first: one of the folder \`extra\`. Default: \`${stackDashboardUid}\`, Taffrail's own.`,
+    stackDashboardUid,
+  ).optional(),
+  users: list(
+    user,
+    'Further users. One who is taken out here is deleted; one whom somebody else made in Grafana is not taken over.',
+  ),
   oauth: oauth.optional().meta({ description: 'One OAuth provider.' }),
 });
 

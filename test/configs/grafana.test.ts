@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { lokiDatasource, prometheusDatasource } from '../../configs/grafana/datasources.ts';
 import { type GrafanaConfig, grafanaIni, renderGrafana } from '../../configs/grafana/render.ts';
 import { type GrafanaSettings, grafanaSettings } from '../../configs/grafana/settings.ts';
 import { revisionOf } from '../../configs/files.ts';
+import { grafanaUserPasswordFile } from '../../configs/grafana/listen.ts';
+import { oauthMistakes } from '../../configs/grafana/mistakes.ts';
 import { rendersAlike, reordered, revisionFollows } from './rendering.ts';
 
 const settings = (given: object = {}): GrafanaSettings => grafanaSettings.parse(given);
@@ -22,7 +25,8 @@ const full: GrafanaConfig = {
     editableDashboards: true,
     users: [
       { login: 'anna', role: 'Editor', password: 'annaPassword' },
-      { login: 'bo b', email: 'bob@example.com', password: 'bobPassword' },
+      { login: 'bob@example.com', password: 'bobPassword' },
+      { login: 'Bo_B', email: 'bo@example.com', password: 'bobPassword' },
     ],
     oauth: {
       provider: 'generic_oauth',
@@ -45,12 +49,14 @@ const only = (datasources: GrafanaConfig['datasources']): GrafanaConfig => ({
 });
 const alone = only([prometheusDatasource(15, true)]);
 
-const ini = (given: GrafanaConfig): Record<string, string> => {
+const ini = (given: GrafanaConfig): Record<string, string> => keysOf(renderGrafana(given)[grafanaIni] ?? '');
+/** What an ini file says, by `section.key`. */
+const keysOf = (text: string): Record<string, string> => {
   let section = '';
   return Object.fromEntries(
-    (renderGrafana(given)[grafanaIni] ?? '').split('\n').flatMap((line) => {
+    text.split('\n').flatMap((line) => {
       section = /^\[(.*)\]$/.exec(line)?.[1] ?? section;
-      const [, key, value] = /^(\w+) = (.*)$/.exec(line) ?? [];
+      const [, key, value] = /^(\w+) = ?(.*)$/.exec(line) ?? [];
       return key === undefined ? [] : [[`${section}.${key}`, value ?? '']];
     }),
   );
@@ -170,5 +176,49 @@ describe('Grafana', () => {
     ).toMatchObject({
       'dashboards.default_home_dashboard_path': '/etc/taffrail/dashboards/Extra/own.json',
     });
+    // Never another one in silence; the settings are refused before.
+    expect(() => renderGrafana({ ...config, settings: settings({ home: 'own' }) })).toThrow(/own/);
+  });
+
+  // Grafana ignores what it does not know: a restriction, too.
+  const known = keysOf(
+    readFileSync(new URL('../rig/standins/grafana/known-settings.ini', import.meta.url), 'utf8'),
+  );
+  const address = 'https://id.example.com';
+  test.each(['github', 'google', 'gitlab', 'azuread', 'generic_oauth'])(
+    'S8: Grafana has every key that is written for %s, and a setting is a mistake where it has none',
+    (provider) => {
+      const base = { provider, clientId: 'id', clientSecret: 'clientSecret', scopes: 'openid', signUp: true };
+      const optional = {
+        ...{ authUrl: address, tokenUrl: address, apiUrl: address },
+        ...{ allowedDomains: ['example.com'], allowedOrganizations: ['acme'] },
+      };
+      const unknown = (given: object): string[] =>
+        Object.keys(ini({ ...config, settings: settings({ oauth: given }) })).filter(
+          (key) => key.startsWith('auth.') && !(key in known),
+        );
+      const wrong = (given: object): string[] =>
+        oauthMistakes(settings({ oauth: given }).oauth)
+          .filter(({ type }) => type.startsWith('pulumi config rm'))
+          .map(({ path }) => path.replace(/^grafana\.oauth\./, ''));
+      const lacking = Object.keys(optional).filter(
+        (key) => unknown({ ...base, [key]: optional[key as keyof typeof optional] }).length > 0,
+      );
+      expect(wrong({ ...base, ...optional })).toEqual(lacking);
+      const left = Object.fromEntries(Object.entries(optional).filter(([key]) => !lacking.includes(key)));
+      expect(unknown({ ...base, ...left })).toEqual([]);
+      // What Grafana itself has no address for must be given.
+      const empty = ['authUrl', 'tokenUrl', 'apiUrl'].filter(
+        (key) => known[`auth.${provider}.${key.replace('Url', '_url')}`] === '',
+      );
+      const missing = oauthMistakes(settings({ oauth: { ...base, allowedDomains: ['example.com'] } }).oauth);
+      expect(missing.map(({ path }) => path.replace(/^grafana\.oauth\./, ''))).toEqual(empty);
+    },
+  );
+
+  test('S8 3.17: each further user has a password file', () => {
+    const logins = ['a@b', 'a_b', 'a.b', 'a-b', 'ab'];
+    expect(new Set(logins.map(grafanaUserPasswordFile)).size).toBe(logins.length);
+    for (const login of logins) expect(settings({ users: [{ login, password: 'x' }] }).users).toHaveLength(1);
   });
 });

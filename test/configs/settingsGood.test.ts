@@ -176,7 +176,7 @@ describe('3.18: the folder extra', () => {
       /own\/rules\/shop.yaml, which nothing reads\n.*\n.*mv own\/rules\/shop.yaml own\/rules\/shop.yml/,
     ],
     [{ 'shop.json': '{}' }, /mv own\/shop.json own\/dashboards\/shop.json/],
-    [{ 'notes.txt': '' }, /rm own\/notes.txt/],
+    [{ 'notes.txt': '' }, /mv -i own\/notes.txt own-notes.txt/],
     [{ 'dashboards/shop.json': '{"a":}' }, /own\/dashboards\/shop.json: .*\n.*valid JSON/],
     [{ 'dashboards/shop.json': '[]' }, /own\/dashboards\/shop.json: no dashboard.*\n.*valid JSON/],
     [

@@ -69,7 +69,7 @@ describe('grafana-reload reads back what Grafana runs', () => {
     room.write(written, 'config');
     return room.apply(
       'grafana/apply.sh',
-      ['admin', room.at('password'), room.at('config'), room.at('secrets'), room.at('data')],
+      ['admin', room.at('password'), room.at('config'), room.at('secrets'), room.at('data'), 'prod'],
       grafana.answer,
     );
   };

@@ -1,6 +1,7 @@
 /**
  * `npm run down [-- -s <stack>] [--yes]`: removes a stack: containers, networks, volumes, images that nobody uses, its
  * state. With the last stack also what Taffrail kept beside it. What another checkout made is left, and named.
+ * It asks first; where nobody can be asked it wants `--yes`, but for `local`, the default.
  */
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';

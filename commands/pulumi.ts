@@ -1,15 +1,14 @@
 /**
  * `pulumi` in a shell that has evaluated `npm run -s env`: the CLI as it is, with its own arguments, terminal and exit
  * code. Pulumi takes its lock before the program runs, and of a lock whose process is dead it only says `pulumi
- * cancel`, which mends nothing; and of a job that cannot start it knows no cause. So after a failure this adds what to
- * type.
+ * cancel`, which mends nothing; of a job that cannot start it knows no cause, nor of what a killed run left. So after a
+ * failure this adds what to type.
  */
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { execa } from 'execa';
 import { deadLocks, deadLockWords } from './lib/locks.ts';
 import { backendUrl } from './lib/paths.ts';
-import { stoppedAfter } from './lib/stopped.ts';
 
 const cli = process.env['TAFFRAIL_PULUMI'];
 if (cli === undefined) {
@@ -21,10 +20,17 @@ if (cli === undefined) {
 // the CLI with it; elsewhere the CLI is put into a group of its own, and what this gets is handed on.
 const detached = !isForeground();
 // Before the CLI starts: what comes from then on is handed on once it runs.
+const person = { stoppedIt: false };
 process.on('SIGINT', () => {
+  person.stoppedIt = true;
   if (detached || !isForeground()) running.kill('SIGINT');
 });
-for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => running.kill(signal));
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    person.stoppedIt = true;
+    running.kill(signal);
+  });
+}
 const running = execa(cli, process.argv.slice(2), {
   stdio: 'inherit',
   reject: false,
@@ -36,12 +42,19 @@ const { exitCode, signal, code } = await running;
 if (code === 'ENOENT' || code === 'EACCES') {
   console.error(`The Pulumi CLI is no longer at ${cli}. Type:  eval "$(npm run -s env)"`);
 } else if (exitCode !== 0) {
-  if (process.env['PULUMI_BACKEND_URL'] === backendUrl)
-    for (const lock of deadLocks()) console.error(deadLockWords(lock));
-  const words = await stoppedAfter(process.argv.slice(2), cli);
-  if (words !== undefined) console.error(words);
+  const dead = process.env['PULUMI_BACKEND_URL'] === backendUrl ? deadLocks() : [];
+  for (const lock of dead) console.error(deadLockWords(lock));
+  // Who has stopped it knows why it has ended.
+  if (!person.stoppedIt) {
+    // Only now: it takes as long to load as a quick command of the CLI takes to run.
+    const { causesAfter } = await import('./lib/stopped.ts');
+    const told = dead.map(({ stack }) => stack);
+    const words = await causesAfter(process.argv.slice(2), cli, told);
+    if (words !== undefined) console.error(words);
+  }
 }
-process.exitCode = exitCode ?? (signal === 'SIGINT' ? 130 : 1);
+// An engine that hangs is not waited for.
+process.exit(exitCode ?? (signal === 'SIGINT' ? 130 : 1));
 
 /** Whether this process group is the one that its terminal tells of Ctrl-C. */
 function isForeground(): boolean {

@@ -16,7 +16,8 @@ import { endOrphanedPlugins } from './lib/orphanedPlugins.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
 import { refuseForeign, refuseMoved, refuseTaken, repair } from './lib/repair.ts';
 import { run, Sentence } from './lib/sentence.ts';
-import { settingsOf } from './lib/stackSettings.ts';
+import { publishedPorts, settingsOf } from './lib/stackSettings.ts';
+import { tunnel } from './lib/tunnel.ts';
 import { withOwnWords } from './lib/unhealthy.ts';
 
 await run(async () => {
@@ -82,7 +83,7 @@ async function up(name: string, progress: Progress): Promise<void> {
       },
     );
     progress.end(changed === 0 ? 'nothing changed' : `${changed} changed`);
-    tell(name, outputs, changed);
+    tell(name, outputs, changed, tunnelOf(engine, settings));
   } finally {
     engine.close();
     release();
@@ -115,11 +116,18 @@ async function checkHost(
   for (const line of findingLines(findings.filter(({ level }) => level === 'warn'))) progress.line(line);
 }
 
-function tell(name: string, outputs: OutputMap, changed: number): void {
+/** How to reach it from the computer before which the person sits: of this machine's engine, where that is another. */
+function tunnelOf({ address, socket }: Engine, settings: Settings): string[] {
+  const sitsHere = socket !== undefined && process.env['SSH_CONNECTION'] === undefined;
+  return sitsHere ? [] : tunnel(address, publishedPorts(settings));
+}
+
+function tell(name: string, outputs: OutputMap, changed: number, tunnelLines: string[]): void {
   const addresses = Object.entries((outputs['addresses']?.value ?? {}) as Record<string, string>);
   const width = Math.max(...addresses.map(([program]) => program.length));
   console.log(changed === 0 ? '\nNothing changed.' : `\nThe stack ${name} is up.`);
   for (const [program, url] of addresses) console.log(`  ${program.padEnd(width)}  ${url}`);
+  for (const line of tunnelLines) console.log(line);
   if (outputs['passwords'] !== undefined) {
     console.log(
       `\nAdmin passwords:\n  eval "$(npm run -s env)"; pulumi stack output passwords --show-secrets -s ${name}`,

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { lookup } from 'node:dns/promises';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { userInfo } from 'node:os';
+import { networkInterfaces, userInfo } from 'node:os';
 import type Docker from 'dockerode';
 import { type ImageKey, imageKeys, imageRef, splitName } from '../../configs/images.ts';
 import { memoryLimits } from '../../configs/checks/memory.ts';
@@ -24,7 +24,7 @@ export interface Facts {
   /** Why the engine does not answer. */
   silent?: string | undefined;
   engine?: EngineFacts | undefined;
-  ports: (PublishedPort & { holder?: string | undefined })[];
+  ports: SeenPort[];
   /** External networks that the settings join. */
   networks: { name: string; exists: boolean; taken?: TakenAlias[] }[];
   /** Registries of images that are not there yet, and why their name does not resolve. */
@@ -37,6 +37,13 @@ export interface Facts {
   isUp?: boolean | undefined;
   /** The sum of the memory limits, in bytes. */
   wantedMemory: number;
+}
+
+export interface SeenPort extends PublishedPort {
+  /** Who has it already. */
+  holder?: string | undefined;
+  /** The host does not have the address, but these; only with an engine on this machine. */
+  addresses?: string[] | undefined;
 }
 
 /** A name that the settings want on a network, and who has it there: both would be reached by it, in turn. */
@@ -250,13 +257,13 @@ const partOf = (settings: Settings, key: ImageKey) =>
 const isOff = (settings: Settings, key: ImageKey): boolean => partOf(settings, key)?.enabled === false;
 const overrideOf = (settings: Settings, key: ImageKey): string | undefined => partOf(settings, key)?.image;
 
-/** Who has a port, unless it is this stack itself. */
-async function withHolder(
+/** Who has a port, unless it is this stack itself; and whether the host has the address. */
+export async function withHolder(
   port: PublishedPort,
   containers: Docker.ContainerInfo[],
   project: string,
   local: boolean,
-) {
+): Promise<SeenPort> {
   const holder = containers.find(({ Ports }) =>
     Ports.some(({ PublicPort, IP }) => PublicPort === port.port && overlaps(IP, port.address)),
   );
@@ -264,7 +271,9 @@ async function withHolder(
     const own = holder.Labels[label.project] === project && holder.Labels[label.stack] !== undefined;
     return own ? port : { ...port, holder: `the container ${nameOf(holder)}` };
   }
-  if (!local || (await isFree(port))) return port;
+  const code = local ? await refusal(port) : undefined;
+  if (code === 'EADDRNOTAVAIL') return { ...port, addresses: ownAddresses() };
+  if (code !== 'EADDRINUSE') return port;
   const listener = listenerOf(port.port);
   return {
     ...port,
@@ -277,16 +286,24 @@ async function withHolder(
 const everywhere = (address: string) => address === '0.0.0.0' || address === '::' || address === '';
 const overlaps = (one: string, other: string) => everywhere(one) || everywhere(other) || one === other;
 
-/** Whether a port can be listened on here. An address that this machine does not have is the engine's to judge. */
-export const isFree = ({ address, port }: { address: string; port: number }): Promise<boolean> =>
+/** The addresses of this machine at which others find it, and loopback; not those of Docker's bridges. */
+const ownAddresses = (): string[] =>
+  Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(?:docker|br-|veth)/.test(name))
+    .flatMap(([, some]) => some ?? [])
+    .map(({ address }) => address)
+    .filter((address) => !address.startsWith('fe80:'));
+
+/** Why a port cannot be listened on here, as the kernel's code: `EADDRINUSE`; undefined when it can. */
+export const refusal = ({ address, port }: { address: string; port: number }): Promise<string | undefined> =>
   new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code !== 'EADDRINUSE');
+      resolve(error.code);
     });
     server.listen({ host: address, port, exclusive: true }, () =>
       server.close(() => {
-        resolve(true);
+        resolve(undefined);
       }),
     );
   });

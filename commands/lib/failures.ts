@@ -37,6 +37,13 @@ const rules: Rule[] = [
       `The passphrase (${passphrase}) cannot be read.\nGive it in a file:  export PULUMI_CONFIG_PASSPHRASE_FILE=<file>`,
   ],
   [
+    // Not of a connection outwards, which has no port left.
+    /(\d+(?:\.\d+){3}|(?<=\[)[\da-f:]+(?=\]))\]?:\d+[^\n]*(?<!connect: )cannot assign requested address/,
+    (found, { stack }) =>
+      `The Docker host has no address ${found[1] ?? ''}, on which a setting publishes.\n` +
+      `See those it has, there:  ip -brief address     See which setting:  grep -n 'address: ${found[1] ?? ''}' Pulumi.${stack}.yaml`,
+  ],
+  [
     /(?:port is already allocated|address already in use|ports are not available)/,
     (found, { holderOf, stack }) => {
       const port = /:(\d+)(?:\/tcp)?(?: |:)[^\n]*(?:already|not available)/.exec(found.input)?.[1] ?? '?';

@@ -178,16 +178,27 @@ function cgroups({ rig }: Facts, engine: EngineFacts): Finding {
 }
 
 const ports = ({ ports, stack }: Facts): Finding[] =>
-  ports.map(({ setting, address, port, holder }) =>
-    holder === undefined
-      ? { check: 'ports', level: 'ok', words: `${address}:${port} (${setting})` }
-      : {
-          check: 'ports',
-          level: 'fail',
-          words: `The port ${port} of ${address}, wanted by ${setting}, is taken by ${holder}.`,
-          type: `pulumi config set -s ${stack} --path taffrail:${setting} ${port + 1}   # or stop that one`,
-        },
-  );
+  ports.map(({ setting, address, port, holder, addresses }) => {
+    const set = (key: string, value: string | number) =>
+      `pulumi config set -s ${stack} --path taffrail:${key} ${value}`;
+    if (addresses !== undefined) {
+      const key = setting.replace(/port$/, 'address');
+      return {
+        check: 'ports',
+        level: 'fail',
+        words: `The host has no address ${address}, which ${key} publishes on. It has: ${addresses.join(', ')}.`,
+        type: `${set(key, '127.0.0.1')}   # or bring up what gives the host that address`,
+      };
+    }
+    if (holder === undefined)
+      return { check: 'ports', level: 'ok', words: `${address}:${port} (${setting})` };
+    return {
+      check: 'ports',
+      level: 'fail',
+      words: `The port ${port} of ${address}, wanted by ${setting}, is taken by ${holder}.`,
+      type: `${set(setting, port + 1)}   # or stop that one`,
+    };
+  });
 
 const networks = ({ networks, stack }: Facts): Finding[] =>
   networks.flatMap(({ name, exists, taken = [] }): Finding[] =>

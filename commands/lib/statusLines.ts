@@ -1,9 +1,10 @@
 import { size } from './judge.ts';
 import { npmRun } from './lines.ts';
 import type { ServiceStatus, StackStatus } from './statusFacts.ts';
+import { hostPart, thisHost, tunnel } from './tunnel.ts';
 
-/** One screen about a stack. Pure; `now` in milliseconds. */
-export function statusLines(seen: StackStatus, now: number): string[] {
+/** One screen about a stack. Pure; `now` in milliseconds, `here` this machine. */
+export function statusLines(seen: StackStatus, now: number, here = thisHost()): string[] {
   const { stack, address, engineVersion, services, volumes } = seen;
   const head = `Stack ${stack} on ${address} (Docker ${engineVersion})`;
   if (services.length === 0) return [head, '', `Nothing of it runs.  ${npmRun('up', stack)}`];
@@ -26,7 +27,7 @@ export function statusLines(seen: StackStatus, now: number): string[] {
     ]),
     '',
     ...seen.addresses.map(({ name, address: at, port }) => `${name}  http://${hostPart(at)}:${port}`),
-    ...tunnel(seen),
+    ...tunnel(address, seen.addresses, here),
   ];
 }
 
@@ -42,22 +43,6 @@ const memoryOf = ({ memory, limit }: ServiceStatus): string =>
     : limit === undefined
       ? size(memory)
       : `${size(memory)} of ${size(limit)} (${Math.round((100 * memory) / limit)} %)`;
-
-/** The command that brings what is published on a remote host's loopback to this machine (S9). */
-export function tunnel({ address, addresses }: Pick<StackStatus, 'address' | 'addresses'>): string[] {
-  const near = addresses.filter(({ address: at }) => at.startsWith('127.') || at === '::1');
-  if (!address.startsWith('ssh://') || near.length === 0) return [];
-  const { username, hostname, port } = new URL(address);
-  const forwards = near.map(({ address: at, port: number }) => `-L ${number}:${hostPart(at)}:${number}`);
-  const target = `${username && `${username}@`}${hostname}`;
-  return [
-    '',
-    'From this machine:',
-    `  ssh -N ${[...forwards, ...(port ? [`-p ${port}`] : []), target].join(' ')}`,
-  ];
-}
-
-const hostPart = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** A length of time for people: `3 d 4 h`, `12 min`. */
 export function age(milliseconds: number): string {

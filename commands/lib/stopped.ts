@@ -1,22 +1,45 @@
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { connect, defaultAddress, type Engine, label, labelled } from './engine.ts';
+import { within } from './facts.ts';
 import { npmRun } from './lines.ts';
+import { deadLocks, locksOf } from './locks.ts';
+import { backendUrl } from './paths.ts';
+import { look, planRepair, type Present, refuseForeign, type Repair, sameHost } from './repair.ts';
+import { Sentence } from './sentence.ts';
 import { hostNamed } from './stackSettings.ts';
+import { type Deployment, hostOf, known, pendingOperations } from './state.ts';
 
 /**
- * What the CLI cannot say after an `up` of its own has failed: which services of the stack do not run. A job that
- * stands in such a service's network cannot start, and then nothing of the program speaks. Undefined when all run,
- * when it was another operation, and when the engine does not answer.
+ * What the CLI cannot say after an `up` of its own has failed: which services of the stack do not run (a job that
+ * stands in such a service's network cannot start, and then nothing of the program speaks), what a killed run left, and
+ * who else has the stack's compose project. Undefined when there is none of it, when it was another operation, when
+ * another command is at work on the stack, and when the engine does not answer.
+ *
+ * @param told stacks whose line to type stands there already
  */
-export async function stoppedAfter(args: readonly string[], cli: string): Promise<string | undefined> {
+export async function causesAfter(
+  args: readonly string[],
+  cli: string,
+  told: readonly string[] = [],
+): Promise<string | undefined> {
   const { operation, stack: named } = operationOf(args);
   if (operation !== 'up') return undefined;
+  const ask = async (...words: string[]): Promise<string> =>
+    (await execa(cli, [...words, '--non-interactive'], { stdin: 'ignore', timeout: 60_000 })).stdout;
   try {
-    const stack = named ?? (await execa(cli, ['stack', '--show-name', '--non-interactive'])).stdout.trim();
+    const full = named ?? (await ask('stack', '--show-name')).trim();
+    const stack = full.split('/').at(-1) ?? full; // `acme/taffrail/prod`
+    const ownBackend = process.env['PULUMI_BACKEND_URL'] === backendUrl;
+    if (ownBackend && isHeld(stack)) return undefined;
     const engine = await connect(hostNamed(stack) ?? process.env['DOCKER_HOST'] ?? defaultAddress);
     try {
-      return stoppedWords(stack, await stoppedServices(engine, stack));
+      const state = await ask('stack', 'export', '-s', full).then(
+        (text) => JSON.parse(text) as Deployment,
+        () => undefined, // the CLI has said why
+      );
+      const causes = await within(20_000, causesOf(engine, stack, state));
+      return causeWords(stack, causes, { told: told.includes(stack), ownBackend });
     } finally {
       engine.close();
     }
@@ -24,6 +47,10 @@ export async function stoppedAfter(args: readonly string[], cli: string): Promis
     return undefined; // the CLI has said enough
   }
 }
+
+/** Whether a living process changes the stack: what looks left behind is its work. */
+const isHeld = (name: string): boolean =>
+  locksOf(name).length > 0 && !deadLocks().some(({ stack }) => stack === name);
 
 /** Which operation the CLI was asked for, and of which stack; undefined: of the selected one. */
 export function operationOf(args: readonly string[]): {
@@ -43,6 +70,58 @@ export function operationOf(args: readonly string[]): {
   };
 }
 
+/** Why an `up` may fail although nothing is wrong with the settings. */
+export interface Causes {
+  /** Services. */
+  stopped: string[];
+  /** What a killed run left, or somebody's hand: each a clause. */
+  left: string[];
+  /** What to say of containers that are not Taffrail's. */
+  foreign?: string | undefined;
+}
+
+/** Looks for them. Without a state, nothing is known to be left. */
+export async function causesOf(
+  engine: Engine,
+  stack: string,
+  state: Deployment | undefined,
+): Promise<Causes> {
+  const [stopped, foreign, present] = await Promise.all([
+    stoppedServices(engine, stack),
+    refuseForeign(engine, stack).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof Sentence) return error.message;
+        throw error;
+      },
+    ),
+    look(engine, stack),
+  ]);
+  const left =
+    state && isHere(engine, state, present) ? clauses(state, planRepair(state, present), stopped) : [];
+  return { stopped, left, foreign };
+}
+
+/** Whether a state is of this engine, which may have got a new name since: another one's says nothing about it. */
+function isHere({ address }: Engine, state: Deployment, { allContainers, allNetworks }: Present): boolean {
+  const home = hostOf(state);
+  if (home === undefined || sameHost(home, address)) return true;
+  const { containers, networks } = known(state);
+  return containers.some((id) => allContainers.has(id)) || networks.some((id) => allNetworks.has(id));
+}
+
+function clauses(state: Deployment, plan: Repair, stopped: readonly string[]): string[] {
+  const cutOff = pendingOperations(state);
+  return [
+    ...cutOff.map((operation) => `${operation} was cut off`),
+    ...plan.orphanContainers.map(({ name }) => `the container ${name} is in no state`),
+    ...plan.orphanNetworks.map(({ name }) => `the network ${name} is in no state`),
+    ...plan.refresh.filter(
+      (words) => !cutOff.includes(words) && !stopped.some((service) => words === `${service} does not run`),
+    ),
+  ];
+}
+
 async function stoppedServices(engine: Engine, stack: string): Promise<string[]> {
   const { containers } = await labelled(engine, stack);
   return containers
@@ -51,11 +130,32 @@ async function stoppedServices(engine: Engine, stack: string): Promise<string[]>
     .sort();
 }
 
-export function stoppedWords(stack: string, services: readonly string[]): string | undefined {
-  if (services.length === 0) return undefined;
-  const them = services.length === 1 ? 'it' : 'them';
-  return (
-    `Stopped in the stack ${stack}: ${services.join(', ')}. ` +
-    `To start ${them} and go on:\n  ${npmRun('up', stack)}`
-  );
+/**
+ * The causes, and once the line that mends them.
+ *
+ * @param told that line stands there already
+ * @param ownBackend nobody elsewhere can be at work on the stack
+ */
+export function causeWords(
+  stack: string,
+  { stopped, left, foreign }: Causes,
+  { told, ownBackend } = { told: false, ownBackend: true },
+): string | undefined {
+  const words = foreign === undefined ? [] : [foreign];
+  const leftWords = `Not as it should be in the stack ${stack}: ${shortened(left)}.`;
+  const them = (list: readonly string[]) => (list.length === 1 ? 'it' : 'them');
+  if (!told && stopped.length > 0) {
+    if (left.length > 0) words.push(leftWords);
+    words.push(
+      `Stopped in the stack ${stack}: ${stopped.join(', ')}. To start ${them(stopped)} and go on:`,
+      `  ${npmRun('up', stack)}`,
+    );
+  } else if (!told && left.length > 0) {
+    const mend = ownBackend ? 'To mend' : 'If no other command is at work on it, to mend';
+    words.push(`${leftWords} ${mend} that and go on:`, `  ${npmRun('up', stack)}`);
+  }
+  return words.length === 0 ? undefined : words.join('\n');
 }
+
+const shortened = (list: readonly string[]): string =>
+  list.length <= 4 ? list.join(', ') : `${list.slice(0, 4).join(', ')} and ${list.length - 4} more`;

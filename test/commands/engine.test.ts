@@ -1,3 +1,4 @@
+import type Docker from 'dockerode';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
@@ -5,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connect } from '../../commands/lib/engine.ts';
-import { isFree } from '../../commands/lib/facts.ts';
+import { refusal, withHolder } from '../../commands/lib/facts.ts';
 import { listenerOf } from '../../commands/lib/processes.ts';
 
 let folder: string;
@@ -67,9 +68,23 @@ it('the process that has a port is named', async () => {
   const listener = createTcpServer();
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as { port: number };
-  expect(await isFree({ address: '127.0.0.1', port })).toBe(false);
+  expect(await refusal({ address: '127.0.0.1', port })).toBe('EADDRINUSE');
   if (process.platform === 'linux') expect(listenerOf(port)?.pid).toBe(process.pid);
   await new Promise((resolve) => listener.close(resolve));
-  expect(await isFree({ address: '127.0.0.1', port })).toBe(true);
+  expect(await refusal({ address: '127.0.0.1', port })).toBeUndefined();
   expect(listenerOf(port)).toBeUndefined();
+});
+
+it('an address that this machine does not have is found, unless the stack is there or the engine elsewhere', async () => {
+  // For documentation only (RFC 5737): no machine has it.
+  const port = { setting: 'grafana.port', address: '192.0.2.1', port: 3000 };
+  const { addresses, ...rest } = await withHolder(port, [], 'taffrail-prod', true);
+  expect(rest).toEqual(port);
+  expect(addresses).toContain('127.0.0.1');
+  expect(await withHolder(port, [], 'taffrail-prod', false)).toEqual(port);
+  const own = {
+    Labels: { 'com.docker.compose.project': 'taffrail-prod', 'dev.taffrail.stack': 'prod' },
+    Ports: [{ PublicPort: 3000, IP: '192.0.2.1' }],
+  } as unknown as Docker.ContainerInfo;
+  expect(await withHolder(port, [own], 'taffrail-prod', true)).toEqual(port);
 });

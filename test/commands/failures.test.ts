@@ -35,6 +35,20 @@ describe('a failure is told with what to type', () => {
       'failed to listen on TCP socket: listen tcp4 127.0.0.1:8978: bind: address already in use',
       /port 8978 is taken\.\nStop/,
     ],
+    ...[
+      'failed to set up container networking: driver failed programming external connectivity on endpoint x (y): failed to bind host port for 10.8.0.1:3000:172.18.0.2:3000/tcp: cannot assign requested address',
+      'failed to bind host port 10.8.0.1:3000/tcp: cannot assign requested address',
+      'Error starting userland proxy: listen tcp4 10.8.0.1:3000: bind: cannot assign requested address',
+    ].map((words): [string, string, RegExp] => [
+      'an address that the host does not have',
+      words,
+      /has no address 10\.8\.0\.1, on which.*ip -brief address.*grep -n 'address: 10\.8\.0\.1' Pulumi\.prod\.yaml/s,
+    ]),
+    [
+      'such an address of IPv6',
+      'listen tcp6 [fd00::1]:3000: bind: cannot assign requested address',
+      /has no address fd00::1, /,
+    ],
     [
       'a name of a foreign container',
       'Conflict. The container name "/taffrail-prod-loki" is already in use by container "3ca65079fc921c33". You have to remove',
@@ -91,6 +105,11 @@ describe('a failure is told with what to type', () => {
   it.each(cases)('%s', (_, words, told) => {
     expect(say(words)).toMatch(told);
     expect(say(words)).toContain('grafana: ');
+  });
+
+  it('does not take a host without free ports for one without the address', () => {
+    const words = 'dial tcp 10.0.0.1:5000: connect: cannot assign requested address';
+    expect(say(words)).toBe(`grafana: ${words}`);
   });
 
   it("keeps a job's own words, as they are", () => {

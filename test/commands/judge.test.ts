@@ -123,6 +123,35 @@ describe('the doctor', () => {
       /config set -s prod --path taffrail:grafana\.port 3001/,
     ],
     [
+      'an address that the host does not have',
+      {
+        ...well,
+        ports: [
+          {
+            setting: 'grafana.port',
+            address: '10.8.0.1',
+            port: 3000,
+            addresses: ['127.0.0.1', '203.0.113.7'],
+          },
+        ],
+      },
+      'fail',
+      /no address 10\.8\.0\.1, which grafana\.address publishes on\. It has: 127\.0\.0\.1, 203\.0\.113\.7\./,
+      /config set -s prod --path taffrail:grafana\.address 127\.0\.0\.1 /,
+    ],
+    [
+      'an address of Prometheus that the host does not have',
+      {
+        ...well,
+        ports: [
+          { setting: 'prometheus.publish.port', address: '10.8.0.1', port: 9090, addresses: ['127.0.0.1'] },
+        ],
+      },
+      'fail',
+      /10\.8\.0\.1, which prometheus\.publish\.address publishes on/,
+      /--path taffrail:prometheus\.publish\.address 127\.0\.0\.1 /,
+    ],
+    [
       'a network that is not there',
       { ...well, networks: [{ name: 'shop_default', exists: false }] },
       'fail',

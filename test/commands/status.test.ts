@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hostNamed, publishedPorts } from '../../commands/lib/stackSettings.ts';
-import { age, statusLines, tunnel } from '../../commands/lib/statusLines.ts';
+import { age, statusLines } from '../../commands/lib/statusLines.ts';
+import { thisHost, tunnel } from '../../commands/lib/tunnel.ts';
 import type { StackStatus } from '../../commands/lib/statusFacts.ts';
 import { parseSettings } from '../../configs/settings.ts';
 
@@ -68,11 +69,31 @@ describe('`npm run status`', () => {
     );
   });
 
-  it('needs no tunnel for this machine, nor for what is public (S9)', () => {
-    expect(tunnel({ ...seen, address: 'unix:///var/run/docker.sock' })).toEqual([]);
-    expect(tunnel({ ...seen, addresses: [{ name: 'grafana', address: '203.0.113.7', port: 3000 }] })).toEqual(
-      [],
+  it('S9: names the line for what is on loopback, wherever the engine is, and none for what is public', () => {
+    const local = 'unix:///var/run/docker.sock';
+    const here = { user: 'anna', host: 'vps-1' };
+    const both = [...seen.addresses, { name: 'cloudbeaver', address: '::1', port: 8978 }];
+    const words = 'ssh -N -L 3000:127.0.0.1:3000 -L 8978:[::1]:8978';
+    expect(tunnel(local, both, here)).toEqual(['', 'From another computer:', `  ${words} anna@vps-1`]);
+    expect(tunnel(local, both, { ...here, port: '2222' }).at(-1)).toBe(`  ${words} -p 2222 anna@vps-1`);
+    expect(tunnel('ssh://vps', both, here).slice(1)).toEqual(['From this machine:', `  ${words} vps`]);
+    expect(tunnel('tcp://vps:2376', both, here).at(-1)).toBe(`  ${words} <user>@vps`);
+    for (const engine of [local, 'ssh://vps'])
+      expect(tunnel(engine, [{ address: '203.0.113.7', port: 3000 }], here)).toEqual([]);
+    expect(statusLines({ ...seen, address: local }, now, here).at(-1)).toBe(
+      '  ssh -N -L 3000:127.0.0.1:3000 anna@vps-1',
     );
+  });
+
+  it('S9: this machine is called as the person reached it, where ssh says so', () => {
+    const connection = '198.51.100.4 50000 203.0.113.7';
+    expect(thisHost({ SSH_CONNECTION: `${connection} 22`, SUDO_USER: 'anna' })).toEqual({
+      user: 'anna',
+      host: '203.0.113.7',
+      port: undefined,
+    });
+    expect(thisHost({ SSH_CONNECTION: `${connection} 2222` }).port).toBe('2222');
+    expect(thisHost({})).toMatchObject({ host: hostname(), port: undefined });
   });
 
   it('writes lengths of time for people', () => {

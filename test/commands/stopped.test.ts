@@ -1,5 +1,67 @@
-import { describe, expect, test } from 'vitest';
-import { operationOf, stoppedAfter, stoppedWords } from '../../commands/lib/stopped.ts';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Engine } from '../../commands/lib/engine.ts';
+import type { Deployment, StateResource } from '../../commands/lib/state.ts';
+import { causesAfter, causesOf, causeWords, operationOf } from '../../commands/lib/stopped.ts';
+
+const resource = (type: string, name: string, id: string, more: object = {}): StateResource => ({
+  urn: `urn:pulumi:prod::taffrail::${type}::${name}`,
+  type,
+  id,
+  ...more,
+});
+const service = (name: string, id: string) => resource('docker:index/container:Container', name, id);
+const owner = resource('random:index/randomId:RandomId', 'owner', 'x', { outputs: { hex: 'aa11' } });
+const stateOf = (...resources: StateResource[]): Deployment => ({
+  version: 3,
+  deployment: { resources: [owner, ...resources] },
+});
+const cutOff: Deployment = {
+  version: 3,
+  deployment: {
+    resources: [owner, service('prometheus', 'c1')],
+    pending_operations: [{ type: 'creating', resource: service('grafana', '') }],
+  },
+};
+
+const seen = (name: string, id: string, more: Record<string, string> = {}, state = 'running') => ({
+  Id: id,
+  Names: [`/taffrail-prod-${name}`],
+  State: state,
+  Labels: {
+    'com.docker.compose.project': 'taffrail-prod',
+    'com.docker.compose.service': name,
+    'dev.taffrail.stack': 'prod',
+    'dev.taffrail.owner': 'aa11',
+    ...more,
+  },
+  NetworkSettings: { Networks: {} },
+  Ports: [],
+});
+const foreign = {
+  ...seen('web', 'f1'),
+  Labels: { 'com.docker.compose.project': 'taffrail-prod' } as Record<string, string>,
+};
+type Seen = ReturnType<typeof seen> | typeof foreign;
+
+/** What an engine answers of its containers; it has no networks and volumes. */
+const filtered = (containers: Seen[], labels: string[] = []) =>
+  containers.filter(({ Labels }) =>
+    labels.every((one) => (Labels as Record<string, string>)[one.split('=')[0] ?? ''] === one.split('=')[1]),
+  );
+const engineOf = (containers: Seen[], address = 'unix:///var/run/docker.sock') =>
+  ({
+    address,
+    docker: {
+      listContainers: ({ filters }: { filters?: { label: string[] } } = {}) =>
+        Promise.resolve(filtered(containers, filters?.label)),
+      listNetworks: () => Promise.resolve([]),
+      listVolumes: () => Promise.resolve({ Volumes: null }),
+    },
+  }) as unknown as Engine;
 
 describe('after a native `up` that failed', () => {
   test.each([
@@ -14,19 +76,129 @@ describe('after a native `up` that failed', () => {
     expect(operationOf(args)).toEqual({ operation, stack });
   });
 
+  const none = { stopped: [], left: [] };
   test('3.14: names what has stopped, and the line to type', () => {
-    expect(stoppedWords('local', ['loki'])).toBe(
+    expect(causeWords('local', { ...none, stopped: ['loki'] })).toBe(
       'Stopped in the stack local: loki. To start it and go on:\n  npm run up',
     );
-    expect(stoppedWords('prod', ['loki', 'prometheus'])).toBe(
+    expect(causeWords('prod', { ...none, stopped: ['loki', 'prometheus'] })).toBe(
       'Stopped in the stack prod: loki, prometheus. To start them and go on:\n  npm run up -- -s prod',
     );
   });
 
-  test('3.14: says nothing where all runs, of other operations, and where nobody can be asked', async () => {
-    expect(stoppedWords('local', [])).toBeUndefined();
-    // A CLI that is not there would be asked for the stack.
-    expect(await stoppedAfter(['preview'], '/nowhere/pulumi')).toBeUndefined();
-    expect(await stoppedAfter(['up'], '/nowhere/pulumi')).toBeUndefined();
+  test('3.14: names what is left and who else is there, and the line once', () => {
+    const left = ['creating grafana was cut off'];
+    expect(causeWords('prod', { ...none, left })).toBe(
+      'Not as it should be in the stack prod: creating grafana was cut off. To mend that and go on:\n  npm run up -- -s prod',
+    );
+    expect(causeWords('prod', { ...none, left }, { told: false, ownBackend: false })).toMatch(
+      /cut off\. If no other command is at work on it, to mend that and go on:\n {2}npm run up -- -s prod$/,
+    );
+    expect(causeWords('prod', { stopped: ['loki'], left, foreign: 'Somebody else’s.' })).toBe(
+      'Somebody else’s.\n' +
+        'Not as it should be in the stack prod: creating grafana was cut off.\n' +
+        'Stopped in the stack prod: loki. To start it and go on:\n  npm run up -- -s prod',
+    );
+    const many = causeWords('prod', { ...none, left: ['a', 'b', 'c', 'd', 'e', 'f'] });
+    expect(many).toMatch(/: a, b, c, d and 2 more\./);
+    // Of a dead lock the line stands there already.
+    const told = { told: true, ownBackend: true };
+    expect(causeWords('prod', { stopped: ['loki'], left }, told)).toBeUndefined();
+    expect(causeWords('prod', { stopped: ['loki'], left, foreign: 'Theirs.' }, told)).toBe('Theirs.');
+    expect(causeWords('prod', none)).toBeUndefined();
+  });
+
+  test('3.14: finds what a killed run left, and nothing where engine and state agree', async () => {
+    const well = stateOf(service('prometheus', 'c1'));
+    expect(await causesOf(engineOf([seen('prometheus', 'c1')]), 'prod', well)).toEqual({
+      stopped: [],
+      left: [],
+      foreign: undefined,
+    });
+    const found = await causesOf(
+      engineOf([seen('prometheus', 'c1', {}, 'exited'), seen('loki', 'c2')]),
+      'prod',
+      cutOff,
+    );
+    // The service that does not run is told once.
+    expect(found).toEqual({
+      stopped: ['prometheus'],
+      left: ['creating grafana was cut off', 'the container taffrail-prod-loki is in no state'],
+      foreign: undefined,
+    });
+    expect((await causesOf(engineOf([]), 'prod', well)).left).toEqual(['prometheus is gone']);
+  });
+
+  test('3.14: takes for left neither another state’s, nor anything by the state of another engine, or none', async () => {
+    const others = engineOf([seen('prometheus', 'c1'), seen('loki', 'c2', { 'dev.taffrail.owner': 'bb22' })]);
+    expect((await causesOf(others, 'prod', stateOf(service('prometheus', 'c1')))).left).toEqual([]);
+    const provider = resource('pulumi:providers:docker', 'host', 'p', { inputs: { host: 'ssh://old' } });
+    const moved = stateOf(provider, service('prometheus', 'c1'));
+    expect((await causesOf(engineOf([], 'ssh://new'), 'prod', moved)).left).toEqual([]);
+    expect((await causesOf(engineOf([], 'ssh://old'), 'prod', moved)).left).toEqual(['prometheus is gone']);
+    const renamed = engineOf([seen('prometheus', 'c1'), seen('loki', 'c2')], 'ssh://new');
+    expect((await causesOf(renamed, 'prod', moved)).left).toEqual([
+      'the container taffrail-prod-loki is in no state',
+    ]);
+    expect((await causesOf(engineOf([]), 'prod', undefined)).left).toEqual([]);
+  });
+
+  test('3.14: names a compose project of that name that is not Taffrail’s', async () => {
+    const found = await causesOf(engineOf([foreign]), 'prod', stateOf());
+    expect(found.foreign).toMatch(
+      /compose project taffrail-prod .* not Taffrail's: taffrail-prod-web\.\nRemove it \(docker compose -p taffrail-prod down\)/,
+    );
+    expect(found.left).toEqual([]);
+  });
+});
+
+describe('asked with the CLI and an engine', () => {
+  let folder: string;
+  let cli: string;
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://engine');
+    const filters = JSON.parse(url.searchParams.get('filters') ?? '{}') as { label?: string[] };
+    const list = url.pathname.endsWith('/containers/json')
+      ? filtered([seen('loki', 'c2'), seen('prometheus', 'c1')], filters.label)
+      : [];
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify(url.pathname.endsWith('/volumes') ? { Volumes: null } : list));
+  });
+  const cliThat = (exports: string) => {
+    writeFileSync(
+      cli,
+      `#!/bin/sh\ncase $* in\n'stack --show-name --non-interactive') echo acme/taffrail/prod ;;\n'stack export -s acme/taffrail/prod --non-interactive') ${exports} ;;\n*) exit 1 ;;\nesac\n`,
+    );
+    chmodSync(cli, 0o755);
+  };
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'taffrail-causes-'));
+    cli = join(folder, 'pulumi');
+    await new Promise<void>((ready) => server.listen(join(folder, 'docker.sock'), ready));
+    vi.stubEnv('DOCKER_HOST', `unix://${folder}/docker.sock`);
+    vi.stubEnv('PULUMI_BACKEND_URL', 's3://state');
+    writeFileSync(join(folder, 'state.json'), JSON.stringify(cutOff));
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await new Promise((closed) => server.close(closed));
+    rmSync(folder, { recursive: true });
+  });
+
+  test('3.14: reads the state of the selected stack', async () => {
+    cliThat(`cat ${folder}/state.json`);
+    expect(await causesAfter(['up', '--yes'], cli)).toMatch(/npm run up -- -s prod$/);
+    expect(await causesAfter(['up', '--yes'], cli)).toContain('creating grafana was cut off');
+    expect(await causesAfter(['up', '--yes'], cli, ['prod'])).toBeUndefined();
+    cliThat('echo error: incorrect passphrase >&2; exit 255');
+    expect(await causesAfter(['up'], cli)).toBeUndefined();
+  });
+
+  test('3.14: says nothing of other operations, and where nobody can be asked', async () => {
+    cliThat(`cat ${folder}/state.json`);
+    expect(await causesAfter(['preview'], cli)).toBeUndefined();
+    expect(await causesAfter(['up'], '/nowhere/pulumi')).toBeUndefined();
+    vi.stubEnv('DOCKER_HOST', `unix://${folder}/nobody.sock`);
+    expect(await causesAfter(['up'], cli)).toBeUndefined();
   });
 });

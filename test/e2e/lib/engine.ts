@@ -179,8 +179,14 @@ export function portsOf(lines: string[]): number[] {
 }
 
 /** Removes everything of these stacks and of the test itself from the engine. */
-export const sweep = (stacks: readonly string[]): Promise<string[]> =>
-  removeLabelled([...stacks.map(stackLabel), ownLabel]);
+export async function sweep(stacks: readonly string[]): Promise<string[]> {
+  const removed = await removeLabelled([...stacks.map(stackLabel), ownLabel]);
+  const built = (await docker.listImages())
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((tag) => stacks.some((stack) => tag.startsWith(`taffrail-${stack}-`)));
+  for (const tag of built) await docker.getImage(tag).remove().catch(gone);
+  return [...removed, ...built];
+}
 export const removeStack = (stack: string): Promise<string[]> => removeLabelled([stackLabel(stack)]);
 const stackLabel = (name: string): string => `dev.taffrail.stack=${name}`;
 

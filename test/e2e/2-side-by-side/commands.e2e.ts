@@ -45,7 +45,7 @@ describe('`npm run doctor`', () => {
 });
 
 describe('`eval "$(npm run -s env)"`', () => {
-  it('3.4: `pulumi` works in that shell, natively', async () => {
+  it('3.4 3.22: `pulumi` works in that shell, natively, and its preview shows no change', async () => {
     const { code, output } = await inShell(
       `pulumi stack ls; pulumi config get taffrail:host -s ${b.name}; pulumi stack output addresses -s ${b.name}; pulumi preview -s ${b.name} --expect-no-changes --non-interactive`,
     );

@@ -83,7 +83,7 @@ async function up(name: string, progress: Progress): Promise<void> {
       },
     );
     progress.end(changed === 0 ? 'nothing changed' : `${changed} changed`);
-    tell(name, outputs, changed, tunnelOf(engine, settings));
+    tell(settings, outputs, changed, tunnelOf(engine, settings));
   } finally {
     engine.close();
     release();
@@ -122,15 +122,20 @@ function tunnelOf({ address, socket }: Engine, settings: Settings): string[] {
   return sitsHere ? [] : tunnel(address, publishedPorts(settings));
 }
 
-function tell(name: string, outputs: OutputMap, changed: number, tunnelLines: string[]): void {
+function tell(settings: Settings, outputs: OutputMap, changed: number, tunnelLines: string[]): void {
+  const { stack: name, grafana, cloudbeaver } = settings;
   const addresses = Object.entries((outputs['addresses']?.value ?? {}) as Record<string, string>);
   const width = Math.max(...addresses.map(([program]) => program.length));
   console.log(changed === 0 ? '\nNothing changed.' : `\nThe stack ${name} is up.`);
   for (const [program, url] of addresses) console.log(`  ${program.padEnd(width)}  ${url}`);
   for (const line of tunnelLines) console.log(line);
-  if (outputs['passwords'] !== undefined) {
+  const users = [
+    ...(grafana.enabled ? [`${grafana.adminUser} in Grafana`] : []),
+    ...(cloudbeaver.enabled ? [`${cloudbeaver.adminName} in CloudBeaver`] : []),
+  ];
+  if (users.length > 0) {
     console.log(
-      `\nAdmin passwords:\n  eval "$(npm run -s env)"; pulumi stack output passwords --show-secrets -s ${name}`,
+      `\nPasswords of the administrators, ${users.join(' and ')}:\n  eval "$(npm run -s env)"; pulumi stack output passwords --show-secrets -s ${name}`,
     );
   }
 }

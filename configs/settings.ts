@@ -70,7 +70,7 @@ export const schema = z.strictObject({
     }),
   networks: list(
     joinedNetwork,
-    'External networks that are joined. A network may be listed once for each alias (S3).',
+    'External networks that are joined. A network may be listed once for each alias.',
   ),
   collector: part(collectorSettings, 'Whose log lines are collected, and what becomes of their fields.'),
   loki: part(lokiSettings, 'The store of log lines.'),
@@ -89,14 +89,14 @@ export const schema = z.strictObject({
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), externalDatabase)
     .default({})
     .meta({
-      description: "The team's own Postgres and Redis, by a name of yours (S10).",
+      description: "The team's own Postgres and Redis, by a name of yours.",
       wanted: 'a name of small letters, digits and -',
     }),
   apps: z
     .record(z.string().regex(/^[a-z][a-z0-9_-]{0,40}$/), appSettings)
     .default({})
     .meta({
-      description: 'Workloads that Taffrail runs itself, by name (A2).',
+      description: 'Workloads that Taffrail runs itself, by name.',
       wanted: 'a name of small letters, digits, - and _',
     }),
   extra: text(

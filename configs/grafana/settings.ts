@@ -69,7 +69,7 @@ export const grafanaSettings = z.strictObject({
   ...service('256MiB'),
   ...published(3000),
   rootUrl: url(
-    'The address people type; every link in a message begins with it. Default: the published address.',
+    'The address people type; links that Grafana makes begin with it. Default: the published address.',
     'https://grafana.example.com',
   ).optional(),
   adminUser: name(

@@ -122,3 +122,17 @@ describe('A1 to A5: system A', () => {
     expect(a.cloudbeaver.adminName).toBe('cbadmin');
   });
 });
+
+test('3.24: what the README shows of a compose project’s file is right', () => {
+  const [, example = ''] = /```yaml\n([^`]*)```/.exec(read('README.md')) ?? [];
+  const config = configOf(`config:\n${example.replaceAll(/^/gm, '  ')}`, { shopAdminPassword: 'a-password' });
+  const { collector, networks, prometheus, databases } = parseSettings({
+    stack: 'mine',
+    ...config,
+    readFolder: () => ({}),
+  });
+  expect(collector.keep).toBe('all');
+  expect(networks.map(({ name, attach }) => [name, attach])).toEqual([['shop_default', ['prometheus']]]);
+  expect(prometheus.scrapeJobs.map(({ name }) => name)).toEqual(['shop']);
+  expect(Object.keys(databases)).toEqual(['shop']);
+});

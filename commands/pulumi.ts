@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { execa } from 'execa';
 import { deadLocks, deadLockWords } from './lib/locks.ts';
+import { operationOf } from './lib/operation.ts';
 import { backendUrl } from './lib/paths.ts';
 
 const cli = process.env['TAFFRAIL_PULUMI'];
@@ -39,13 +40,17 @@ const running = execa(cli, process.argv.slice(2), {
 });
 
 const { exitCode, signal, code } = await running;
+const end = exitCode ?? (signal === 'SIGINT' ? 130 : 1);
+// Who stops it now waits for no causes.
+for (const one of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.removeAllListeners(one).on(one, () => process.exit(end));
 if (code === 'ENOENT' || code === 'EACCES') {
   console.error(`The Pulumi CLI is no longer at ${cli}. Type:  eval "$(npm run -s env)"`);
 } else if (exitCode !== 0) {
   const dead = process.env['PULUMI_BACKEND_URL'] === backendUrl ? deadLocks() : [];
   for (const lock of dead) console.error(deadLockWords(lock));
   // Who has stopped it knows why it has ended.
-  if (!person.stoppedIt) {
+  if (!person.stoppedIt && operationOf(process.argv.slice(2)).operation === 'up') {
     // Only now: it takes as long to load as a quick command of the CLI takes to run.
     const { causesAfter } = await import('./lib/stopped.ts');
     const told = dead.map(({ stack }) => stack);
@@ -53,8 +58,7 @@ if (code === 'ENOENT' || code === 'EACCES') {
     if (words !== undefined) console.error(words);
   }
 }
-// An engine that hangs is not waited for.
-process.exit(exitCode ?? (signal === 'SIGINT' ? 130 : 1));
+process.exit(end);
 
 /** Whether this process group is the one that its terminal tells of Ctrl-C. */
 function isForeground(): boolean {

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { lookup } from 'node:dns/promises';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { networkInterfaces, userInfo } from 'node:os';
+import { hostname, networkInterfaces, userInfo } from 'node:os';
 import type Docker from 'dockerode';
 import { type ImageKey, imageKeys, imageRef, splitName } from '../../configs/images.ts';
 import { memoryLimits } from '../../configs/checks/memory.ts';
@@ -106,7 +106,10 @@ export async function collectFacts(engine: Engine, settings: Settings, rig: bool
     Object.assign(facts, { networks, names, disk, isUp });
     if (local && settings.nodeExporter.enabled) facts.rootShared = rootShared();
     facts.ports = await Promise.all(
-      facts.ports.map((port) => withHolder(port, containers, settings.project, local)),
+      facts.ports.map((port) =>
+        // A socket may be another machine's, forwarded, or have been given to a container.
+        withHolder(port, containers, settings.project, { local, same: info.Name === hostname() }),
+      ),
     );
   } catch (error) {
     if (!facts.engine) facts.silent = wordsOf(error);
@@ -116,6 +119,8 @@ export async function collectFacts(engine: Engine, settings: Settings, rig: bool
 }
 
 interface Info {
+  /** Of the engine's own host. */
+  Name: string;
   OperatingSystem: string;
   OSType: string;
   KernelVersion: string;
@@ -262,7 +267,7 @@ export async function withHolder(
   port: PublishedPort,
   containers: Docker.ContainerInfo[],
   project: string,
-  local: boolean,
+  { local, same }: { local: boolean; same: boolean },
 ): Promise<SeenPort> {
   const holder = containers.find(({ Ports }) =>
     Ports.some(({ PublicPort, IP }) => PublicPort === port.port && overlaps(IP, port.address)),
@@ -272,7 +277,7 @@ export async function withHolder(
     return own ? port : { ...port, holder: `the container ${nameOf(holder)}` };
   }
   const code = local ? await refusal(port) : undefined;
-  if (code === 'EADDRNOTAVAIL') return { ...port, addresses: ownAddresses() };
+  if (code === 'EADDRNOTAVAIL' && same) return { ...port, addresses: ownAddresses() };
   if (code !== 'EADDRINUSE') return port;
   const listener = listenerOf(port.port);
   return {

@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { connect, defaultAddress, type Engine, label, labelled } from './engine.ts';
 import { within } from './facts.ts';
 import { npmRun } from './lines.ts';
 import { deadLocks, locksOf } from './locks.ts';
+import { operationOf } from './operation.ts';
 import { backendUrl } from './paths.ts';
 import { look, planRepair, type Present, refuseForeign, type Repair, sameHost } from './repair.ts';
 import { Sentence } from './sentence.ts';
@@ -26,7 +26,7 @@ export async function causesAfter(
   const { operation, stack: named } = operationOf(args);
   if (operation !== 'up') return undefined;
   const ask = async (...words: string[]): Promise<string> =>
-    (await execa(cli, [...words, '--non-interactive'], { stdin: 'ignore', timeout: 60_000 })).stdout;
+    (await execa(cli, [...words, '--non-interactive'], { stdin: 'ignore', timeout: 15_000 })).stdout;
   try {
     const full = named ?? (await ask('stack', '--show-name')).trim();
     const stack = full.split('/').at(-1) ?? full; // `acme/taffrail/prod`
@@ -51,24 +51,6 @@ export async function causesAfter(
 /** Whether a living process changes the stack: what looks left behind is its work. */
 const isHeld = (name: string): boolean =>
   locksOf(name).length > 0 && !deadLocks().some(({ stack }) => stack === name);
-
-/** Which operation the CLI was asked for, and of which stack; undefined: of the selected one. */
-export function operationOf(args: readonly string[]): {
-  operation: string | undefined;
-  stack: string | undefined;
-} {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    strict: false,
-    allowPositionals: true,
-    options: { stack: { type: 'string', short: 's' }, cwd: { type: 'string', short: 'C' } },
-  });
-  const [word] = positionals;
-  return {
-    operation: word === 'update' ? 'up' : word,
-    stack: typeof values.stack === 'string' ? values.stack : undefined,
-  };
-}
 
 /** Why an `up` may fail although nothing is wrong with the settings. */
 export interface Causes {

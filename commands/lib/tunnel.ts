@@ -25,7 +25,8 @@ export function tunnel(
     'ssh -N',
     ...near.map(({ address, port: number }) => `-L ${number}:${hostPart(address)}:${number}`),
     ...(protocol !== 'tcp:' && there.port ? [`-p ${there.port}`] : []),
-    `${there.user && `${there.user}@`}${there.host}`,
+    // ssh takes an address without a URL's brackets.
+    `${there.user && `${there.user}@`}${there.host.replace(/^\[(.*)\]$/, '$1')}`,
   ];
   return ['', isHere ? 'From another computer:' : 'From this machine:', `  ${words.join(' ')}`];
 }

@@ -29,7 +29,7 @@ const ownServices = [
 
 /** What the jobs and volumes of a service are called, after its name. */
 const ownParts = new RegExp(
-  `^(${ownServices.join('|')})-(config|secrets)?-?(check|files|reload|restart|role|proof|password|admin|admin-password|connections|workspace|workspace-owner|data|positions|filtered)?$`,
+  `^(?:(?:${ownServices.join('|')})-(?:config|secrets)?-?(?:check|files|reload|restart|role|proof|password|data|positions|filtered)?|cloudbeaver-(?:admin|connections|workspace(?:-owner)?)|grafana-admin-password)$`,
 );
 
 /** Whether a container, job or volume of Taffrail's has that name, or that of another app. */

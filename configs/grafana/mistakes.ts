@@ -98,11 +98,17 @@ export function oauthMistakes(oauth: OAuth | undefined): Mistake[] {
             'allowedOrganizations, your tenant by its id: any tenant may claim an address of your domain',
           line: set([...at, 'allowedOrganizations', 0], '8bab1c86-8fba-33e5-2089-1d1c80ec267d'),
         }
-      : {
-          keys: [allowedDomains, allowedOrganizations],
-          words: 'allowedOrganizations or allowedDomains, which leave others out',
-          line: provider === 'github' ? set([...at, 'allowedOrganizations', 0], 'acme') : domain,
-        };
+      : /^https?:\/\/login\.microsoftonline\.com/i.test(oauth.authUrl ?? '')
+        ? {
+            keys: [],
+            words: 'an authUrl with your tenant: any tenant may claim an address of your domain',
+            line: set([...at, 'authUrl'], `${microsoft}/authorize`),
+          }
+        : {
+            keys: [allowedDomains, allowedOrganizations],
+            words: 'allowedOrganizations or allowedDomains, which leave others out',
+            line: provider === 'github' ? set([...at, 'allowedOrganizations', 0], 'acme') : domain,
+          };
   // Whoever makes an account there would see every log line.
   if (signUp && open && keys.flat().length === 0) {
     found.push(mistake('signUp', 'true, where everybody may have an account', words, line));

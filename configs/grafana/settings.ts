@@ -20,7 +20,8 @@ const user = z.strictObject({
       },
     }),
   email: z.email().optional().meta({
-    description: 'The address of the user. Default: the login, as in Grafana itself.',
+    description:
+      'The address of the user; what people type in Grafana is overwritten. Default: the login, as in Grafana itself.',
     example: 'anna@example.com',
     wanted: 'an e-mail address',
   }),
@@ -31,9 +32,15 @@ const user = z.strictObject({
   password: secretName('The password.', 'annaPassword'),
 });
 
+/** `@acme.com` -> `acme.com` */
+const withoutAt = (given: unknown): string | undefined => /^@([\w.-]+)$/.exec(String(given).trim())?.[1];
+
 /** One entry is one name to Grafana, which splits at spaces and commas: without a name in it nobody would be left out. */
-const names = (about: string, example: string, kind: string) =>
-  list(z.string().regex(/^[\w.-]+$/), about, example, `a list of ${kind}, each in an entry of its own`);
+const names = (about: string, example: string, kind: string) => {
+  const wanted = `a list of ${kind}, each in an entry of its own`;
+  const one = z.string().regex(/^[\w.-]+$/);
+  return list(one.meta({ description: about, example, wanted, meant: withoutAt }), about, example, wanted);
+};
 
 const oauth = z.strictObject({
   provider: z

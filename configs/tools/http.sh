@@ -10,7 +10,7 @@ request() {
   # The write end stays open until the answer is there: a half-closed connection reads as a cancelled request.
   exec 3>/tmp/request
   printf '%s %s HTTP/1.0\r\nHost: 127.0.0.1:%s\r\n%bContent-Length: %d\r\n\r\n%s' \
-    "$1" "$2" "$port" "${headers:-}" "${#sent}" "$sent" >&3 2>/dev/null || true
+    "$1" "$2" "$port" "${headers:-}" "$(printf %s "$sent" | wc -c)" "$sent" >&3 2>/dev/null || true
   wait $! || true
   exec 3>&-
   status=$(head -n 1 /tmp/answer | cut -d ' ' -f 2)

@@ -78,13 +78,15 @@ it('the process that has a port is named', async () => {
 it('an address that this machine does not have is found, unless the stack is there or the engine elsewhere', async () => {
   // For documentation only (RFC 5737): no machine has it.
   const port = { setting: 'grafana.port', address: '192.0.2.1', port: 3000 };
-  const { addresses, ...rest } = await withHolder(port, [], 'taffrail-prod', true);
+  const { addresses, ...rest } = await withHolder(port, [], 'taffrail-prod', { local: true, same: true });
   expect(rest).toEqual(port);
   expect(addresses).toContain('127.0.0.1');
-  expect(await withHolder(port, [], 'taffrail-prod', false)).toEqual(port);
+  expect(await withHolder(port, [], 'taffrail-prod', { local: false, same: false })).toEqual(port);
+  // Of another machine's socket, forwarded to here, its engine is the judge.
+  expect(await withHolder(port, [], 'taffrail-prod', { local: true, same: false })).toEqual(port);
   const own = {
     Labels: { 'com.docker.compose.project': 'taffrail-prod', 'dev.taffrail.stack': 'prod' },
     Ports: [{ PublicPort: 3000, IP: '192.0.2.1' }],
   } as unknown as Docker.ContainerInfo;
-  expect(await withHolder(port, [own], 'taffrail-prod', true)).toEqual(port);
+  expect(await withHolder(port, [own], 'taffrail-prod', { local: true, same: true })).toEqual(port);
 });

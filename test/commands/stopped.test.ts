@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Engine } from '../../commands/lib/engine.ts';
 import type { Deployment, StateResource } from '../../commands/lib/state.ts';
-import { causesAfter, causesOf, causeWords, operationOf } from '../../commands/lib/stopped.ts';
+import { operationOf } from '../../commands/lib/operation.ts';
+import { causesAfter, causesOf, causeWords } from '../../commands/lib/stopped.ts';
 
 const resource = (type: string, name: string, id: string, more: object = {}): StateResource => ({
   urn: `urn:pulumi:prod::taffrail::${type}::${name}`,
@@ -68,6 +69,7 @@ describe('after a native `up` that failed', () => {
     [['up'], 'up', undefined],
     [['update', '--yes', '-s', 'prod'], 'up', 'prod'],
     [['up', '--stack=prod', '--diff'], 'up', 'prod'],
+    [['--color', 'never', '-v', '3', '--tracing', 'file:x', 'up', '-s', 'prod'], 'up', 'prod'],
     [['--stack', 'prod', 'up', '--replace', 'urn:pulumi:x'], 'up', 'prod'],
     [['-C', 'elsewhere', 'preview'], 'preview', undefined],
     [['config', 'set', 'up', 'x'], 'config', undefined],

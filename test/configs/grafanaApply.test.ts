@@ -123,11 +123,14 @@ type Users = { login: string; email?: string; role?: string }[];
 const settingsOf = (users: Users, adminUser = 'admin'): GrafanaSettings =>
   grafanaSettings.parse({ adminUser, users: users.map((user) => ({ ...user, password: 'x' })) });
 
+const countsBytes = { program: 'sh', locale: 'C' };
+const countsCharacters = { program: 'bash', locale: 'C.UTF-8' };
+
 /** Runs the job for these users; `signal` ends it. */
 async function apply(
   grafana: Grafana,
   users: Users,
-  { adminUser = 'admin', signal = AbortSignal.any([]) } = {},
+  { adminUser = 'admin', signal = AbortSignal.any([]), shell = countsBytes } = {},
 ) {
   const settings = settingsOf(users, adminUser);
   const written = renderGrafana({
@@ -154,8 +157,8 @@ async function apply(
   try {
     const { port } = server.address() as AddressInfo;
     const folders = ['admin-password', 'config', 'secrets', 'data'].map(at);
-    const run = await execa('sh', [at('apply.sh'), String(port), adminUser, ...folders, 'prod'], {
-      env: { PATH: `${at('bin')}:${process.env['PATH'] ?? ''}`, LC_ALL: 'C' },
+    const run = await execa(shell.program, [at('apply.sh'), String(port), adminUser, ...folders, 'prod'], {
+      env: { PATH: `${at('bin')}:${process.env['PATH'] ?? ''}`, LC_ALL: shell.locale },
       all: true,
       reject: false,
       cancelSignal: signal,
@@ -208,6 +211,31 @@ describe('S8: the further users of Grafana', () => {
     expect(output).toContain(ended(1));
     expect(code).toBe(0);
     expect(grafana.others).toEqual(['anne anna@example.com anne Viewer']);
+  });
+
+  test('may exchange their addresses', async () => {
+    const grafana = new Grafana();
+    const [anna, bob] = ['anna@example.com', 'bob@example.com'];
+    const pair = (one: string, other: string) => [
+      { login: 'anna', email: one },
+      { login: 'bob', email: other },
+    ];
+    expect((await apply(grafana, pair(anna, bob))).code).toBe(0);
+    const { code, output } = await apply(grafana, pair(bob, anna));
+    expect(output).toContain(ended(2));
+    expect(code).toBe(0);
+    expect(grafana.others).toEqual(['anna bob@example.com anna Viewer', 'bob anna@example.com bob Viewer']);
+  });
+
+  test('may have names in any letters: a shell that counts characters sends all bytes', async () => {
+    const grafana = new Grafana();
+    expect((await apply(grafana, [{ login: 'jurgen' }])).code).toBe(0);
+    Object.assign(grafana.users[1] ?? {}, { name: 'Jürgen Größe' });
+    const email = 'jurgen@example.com';
+    const { code, output } = await apply(grafana, [{ login: 'jurgen', email }], { shell: countsCharacters });
+    expect(output).toContain(ended(1));
+    expect(code).toBe(0);
+    expect(grafana.others).toEqual(['jurgen jurgen@example.com Jürgen Größe Viewer']);
   });
 
   test('an address that Grafana does not take is said', async () => {

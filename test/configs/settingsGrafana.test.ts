@@ -83,6 +83,33 @@ const bad: BadSetting[] = [
     domain,
   ),
   {
+    name: 'all tenants of Microsoft by the generic provider',
+    config: oauth(
+      'generic_oauth',
+      `authUrl: "${common}", ${token}, apiUrl: "https://graph.microsoft.com/oidc/userinfo", allowedDomains: [example.com], signUp: true`,
+    ),
+    mistakes: [
+      {
+        path: 'grafana.oauth.signUp',
+        given: 'true, where everybody may have an account',
+        wanted: 'an authUrl with your tenant: any tenant may claim an address of your domain',
+        type: `${at}.authUrl https://login.microsoftonline.com/example.onmicrosoft.com/oauth2/v2.0/authorize`,
+      },
+    ],
+  },
+  {
+    name: 'a domain as it stands in an address',
+    config: oauth('google', 'signUp: true, allowedDomains: ["@acme.example"]'),
+    mistakes: [
+      {
+        path: 'grafana.oauth.allowedDomains[0]',
+        given: '"@acme.example"',
+        wanted: 'a list of domains, each in an entry of its own',
+        type: "pulumi config set --path 'taffrail:grafana.oauth.allowedDomains[0]' acme.example",
+      },
+    ],
+  },
+  {
     name: 'Microsoft without the addresses of the tenant',
     config: oauth('azuread', 'signUp: true'),
     mistakes: [

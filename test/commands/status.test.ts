@@ -148,7 +148,7 @@ it('the engine is read from a file with mistakes, and never guessed', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('S9: the tunnel to an engine at an IPv6 address: ssh takes it without brackets', () => {
+it('S9: the tunnel to an engine at an IPv6 address: ssh takes it without brackets', () => {
   expect(tunnel('ssh://root@[2001:db8::1]:2222', [{ address: '127.0.0.1', port: 3000 }]).at(-1)).toBe(
     '  ssh -N -L 3000:127.0.0.1:3000 -p 2222 root@2001:db8::1',
   );

@@ -54,7 +54,15 @@ describe('3.18: what the stack itself uses is no name for an app or a scrape job
   });
 
   test('the control: names that only resemble them are free', () => {
-    for (const name of ['postgres-backup', 'postgres-admin', 'redis-worker', 'redis-admin', 'loki2', 'probe', 'bot-worker'])
+    for (const name of [
+      'postgres-backup',
+      'postgres-admin',
+      'redis-worker',
+      'redis-admin',
+      'loki2',
+      'probe',
+      'bot-worker',
+    ])
       expect(withApp(name), name).toEqual([]);
   });
 });

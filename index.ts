@@ -22,7 +22,7 @@ const host = dockerHost(settings);
 const networks = new Networks(host, settings.networks);
 const socketProxy =
   settings.promtail.enabled || settings.cadvisor.enabled
-    ? new SocketProxy(host, networks, settings.cadvisor.enabled ? settings.cadvisor.containerd : undefined)
+    ? new SocketProxy(host, networks, settings)
     : undefined;
 const withSocket = socketProxy ? [socketProxy.ready] : [];
 

@@ -3,11 +3,11 @@ import { containerdFolder, filteredFolder } from '../configs/exporters/container
 import {
   renderSocketProxy,
   socketMountPath,
-  socketProxyMemory,
   socketProxyPort,
   socketProxyService,
 } from '../configs/socketProxy/render.ts';
 import { currentConfig } from '../configs/paths.ts';
+import type { Settings } from '../configs/settings.ts';
 import { ConfigFiles } from './configFiles.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
@@ -19,10 +19,11 @@ export class SocketProxy extends pulumi.ComponentResource {
   /** Mounts into cAdvisor the folder with what the filter lets through of containerd. */
   readonly filtered: Mount;
 
-  /** `containerd`: the folder of the host with containerd's socket; undefined where nobody asks. */
-  constructor(host: Host, networks: Networks, containerd: string | undefined) {
+  constructor(host: Host, networks: Networks, { socketProxy: settings, cadvisor }: Settings) {
     const name = socketProxyService;
     super('taffrail:index:SocketProxy', name, {});
+    // The folder of the host with containerd's socket; undefined where nobody asks.
+    const containerd = cadvisor.enabled ? cadvisor.containerd : undefined;
     const config = new ConfigFiles(
       `${name}-config`,
       host,
@@ -30,7 +31,7 @@ export class SocketProxy extends pulumi.ComponentResource {
         files: renderSocketProxy(containerd !== undefined),
         check: {
           command: ['haproxy', '-c', '-f', `${currentConfig}/haproxy.cfg`],
-          imageId: pinnedImage(host, 'haproxy'),
+          imageId: pinnedImage(host, 'haproxy', settings.image),
           user: '99:99',
         },
       },
@@ -43,10 +44,11 @@ export class SocketProxy extends pulumi.ComponentResource {
       host,
       {
         image: 'haproxy',
+        imageOverride: settings.image,
         user: { root: 'the Docker socket is root’s; without capabilities it may open that and little else' },
         entrypoint: ['haproxy'],
         command: ['-W', '-db', '-f', `${currentConfig}/haproxy.cfg`],
-        memory: socketProxyMemory,
+        memory: settings.memory,
         networks: [{ network: networks.socket, aliases: [name] }],
         mounts: [
           config.mount,

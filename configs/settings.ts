@@ -21,6 +21,7 @@ import { readExtra } from './checks/extra.ts';
 import { MistakesError, mistakesOf, soundPart } from './mistakes.ts';
 import { prometheusSettings } from './prometheus/settings.ts';
 import { collectorSettings, promtailSettings } from './promtail/settings.ts';
+import { socketProxySettings } from './socketProxy/settings.ts';
 import { flag, list, name, size, text } from './schema.ts';
 import { encryptedSettings, nameMistakes, secretMistakes } from './checks/keys.ts';
 
@@ -73,6 +74,10 @@ export const schema = z.strictObject({
     'External networks that are joined. A network may be listed once for each alias.',
   ),
   collector: part(collectorSettings, 'Whose log lines are collected, and what becomes of their fields.'),
+  socketProxy: part(
+    socketProxySettings,
+    'The filtering proxy of the Docker socket; runs while Promtail or cAdvisor does.',
+  ),
   loki: part(lokiSettings, 'The store of log lines.'),
   promtail: part(promtailSettings, 'Collects the log lines of containers.'),
   prometheus: part(prometheusSettings, 'The store of metrics.'),

@@ -258,7 +258,9 @@ async function namesOf(engine: Engine, settings: Settings): Promise<Facts['names
 }
 
 const partOf = (settings: Settings, key: ImageKey) =>
-  (settings as unknown as Record<string, { enabled?: boolean; image?: string } | undefined>)[key];
+  (settings as unknown as Record<string, { enabled?: boolean; image?: string } | undefined>)[
+    key === 'haproxy' ? 'socketProxy' : key
+  ];
 const isOff = (settings: Settings, key: ImageKey): boolean => partOf(settings, key)?.enabled === false;
 const overrideOf = (settings: Settings, key: ImageKey): string | undefined => partOf(settings, key)?.image;
 

@@ -1,6 +1,5 @@
 import type { Parsed } from '../settings.ts';
 import type { Mistake } from '../mistakes.ts';
-import { socketProxyMemory } from '../socketProxy/render.ts';
 import { set } from '../whatToType.ts';
 
 const one = ['loki', 'prometheus', 'grafana', 'cloudbeaver', 'postgres', 'redis'] as const;
@@ -26,7 +25,7 @@ export function memoryLimits(settings: Parsed): [string, number][] {
       .filter((key) => prometheus.enabled && settings[key].enabled)
       .map((key): [string, number] => [key, settings[key].memory]),
     ...exporters,
-    ...(socket ? [['the socket proxy', socketProxyMemory] as [string, number]] : []),
+    ...(socket ? [['socketProxy', settings.socketProxy.memory] as [string, number]] : []),
     ...Object.entries(settings.apps).map(([key, app]): [string, number] => [`apps.${key}`, app.memory]),
   ];
 }

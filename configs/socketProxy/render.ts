@@ -6,9 +6,6 @@ export const socketProxyPort = 2375;
 export const socketProxyService = 'socket-proxy';
 export const socketProxyUrl = `tcp://${socketProxyService}:${String(socketProxyPort)}`;
 
-/** Its memory limit, in bytes. */
-export const socketProxyMemory = 64 * 2 ** 20;
-
 /** Where the socket is mounted in the proxy's container. */
 export const socketMountPath = '/var/run/docker.sock';
 

@@ -113,3 +113,17 @@ describe('the reader of scripts', () => {
     expect(programsOf(script)).toEqual(expected);
   });
 });
+
+test('3.18: the socket proxy takes an image and a limit of a stack’s own', async () => {
+  const ran = await runProgram(
+    everything(undefined, (yaml) =>
+      yaml.replace(
+        'config:\n',
+        "config:\n  taffrail:socketProxy: { image: 'mine/haproxy:3', memory: 96MiB }\n",
+      ),
+    ),
+  );
+  const proxy = containers(ran).find(({ name }) => name === 'socket-proxy');
+  expect(proxy?.inputs.memory).toBe(96);
+  expect(ran.resources.map(({ inputs }) => inputs['name'])).toContain('mine/haproxy:3');
+});

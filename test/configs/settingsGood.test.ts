@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { memoryLimits } from '../../configs/checks/memory.ts';
-import { socketProxyMemory } from '../../configs/socketProxy/render.ts';
 import { warnings } from '../../configs/contradictions.ts';
 import { leavesOf } from '../../configs/schemaWalk.ts';
 import { parseSettings, schema, type Settings, type Source } from '../../configs/settings.ts';
@@ -154,7 +153,7 @@ describe('S3, S9, D5', () => {
     const settings = settingsOf('', configOf(yaml, { aPassword: 'synthetic' }));
     const limits = Object.fromEntries(memoryLimits(settings));
     expect(limits['postgresExporter']).toBe(2 * 64 * 2 ** 20);
-    expect(limits['the socket proxy']).toBe(socketProxyMemory);
+    expect(limits['socketProxy']).toBe(64 * 2 ** 20);
     expect(limits['apps.bot']).toBe(100 * 2 ** 20);
     expect(limits['redisExporter']).toBeUndefined();
   });

@@ -34,7 +34,7 @@ const rows: BadSetting[] = [
         path: 'kubernetes',
         given: 'a setting that does not exist: kubernetes',
         wanted:
-          'one of host, production, memory, dockerHost, registryMirror, networks, collector, loki, promtail, prometheus, grafana, cloudbeaver, nodeExporter, cadvisor, postgresExporter, redisExporter, blackboxExporter, postgres, redis, databases, apps, extra',
+          'one of host, production, memory, dockerHost, registryMirror, networks, collector, socketProxy, loki, promtail, prometheus, grafana, cloudbeaver, nodeExporter, cadvisor, postgresExporter, redisExporter, blackboxExporter, postgres, redis, databases, apps, extra',
         type: 'pulumi config rm --path taffrail:kubernetes',
       },
     ],

@@ -12,7 +12,7 @@ taffrail:cloudbeaver: {enabled: false}`,
         path: 'memory',
         given: '1024MiB',
         wanted:
-          'at least 1856MiB, or lower limits: loki 512MiB, prometheus 512MiB, grafana 256MiB, promtail 128MiB, nodeExporter 64MiB, cadvisor 256MiB, blackboxExporter 64MiB, the socket proxy 64MiB',
+          'at least 1856MiB, or lower limits: loki 512MiB, prometheus 512MiB, grafana 256MiB, promtail 128MiB, nodeExporter 64MiB, cadvisor 256MiB, blackboxExporter 64MiB, socketProxy 64MiB',
         type: 'pulumi config set --path taffrail:memory 1856MiB',
       },
     ],

@@ -7,7 +7,7 @@ import { connect, defaultAddress } from './lib/engine.ts';
 import { prepare } from './lib/environment.ts';
 import { collectFacts } from './lib/facts.ts';
 import { findingLines, judge } from './lib/judge.ts';
-import { npmRun } from './lib/lines.ts';
+import { npmRun } from '../configs/whatToType.ts';
 import { showProgress } from './lib/progress.ts';
 import { run } from './lib/sentence.ts';
 import { settingsOf } from './lib/stackSettings.ts';

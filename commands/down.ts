@@ -12,7 +12,7 @@ import { readArguments } from './lib/arguments.ts';
 import { connect, defaultAddress, type Engine } from './lib/engine.ts';
 import { addPulumi, prepare } from './lib/environment.ts';
 import { forgetHistory, forgetKept, forgetSettings, stacksIn } from './lib/forget.ts';
-import { npmRun } from './lib/lines.ts';
+import { npmRun } from '../configs/whatToType.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { apart, isEmpty, leftWords, type Things, thingsOf } from './lib/owner.ts';
 import { stackFile } from './lib/paths.ts';

@@ -52,7 +52,7 @@ if (code === 'ENOENT' || code === 'EACCES') {
   // Who has stopped it knows why it has ended.
   if (!person.stoppedIt && operationOf(process.argv.slice(2)).operation === 'up') {
     // Only now: it takes as long to load as a quick command of the CLI takes to run.
-    const { causesAfter } = await import('./lib/stopped.ts');
+    const { causesAfter } = await import('./lib/causes.ts');
     const told = dead.map(({ stack }) => stack);
     const words = await causesAfter(process.argv.slice(2), cli, told);
     if (words !== undefined) console.error(words);

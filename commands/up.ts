@@ -9,7 +9,7 @@ import { connect, defaultAddress, type Engine } from './lib/engine.ts';
 import { addPulumi, type Environment, prepare } from './lib/environment.ts';
 import { collectFacts } from './lib/facts.ts';
 import { findingLines, judge } from './lib/judge.ts';
-import { npmRun } from './lib/lines.ts';
+import { npmRun } from '../configs/whatToType.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
 import { endOrphanedPlugins } from './lib/orphanedPlugins.ts';

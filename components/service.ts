@@ -2,6 +2,7 @@ import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { revisionOf } from '../configs/files.ts';
 import { type ImageKey, imageRef } from '../configs/images.ts';
+import { npmRun } from '../configs/whatToType.ts';
 import { childOf, type Host } from './host.ts';
 
 // The only maker of containers, images and volumes. What is safe is the default here.
@@ -220,7 +221,7 @@ function failure(stack: string, name: string, logs: string | null | undefined, u
         .split('\n')
         .map((line) => `  ${line}`),
       '',
-      `Correct the cause, then type: npm run up${stack === 'local' ? '' : ` -- -s ${stack}`}`,
+      `Correct the cause, then type: ${npmRun('up', stack)}`,
       `or, without npm run up:       pulumi up -s ${stack} --replace '${urn}'`,
     ].join('\n'),
   );

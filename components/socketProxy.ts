@@ -31,7 +31,7 @@ export class SocketProxy extends pulumi.ComponentResource {
         files: renderSocketProxy(containerd !== undefined),
         check: {
           command: ['haproxy', '-c', '-f', `${currentConfig}/haproxy.cfg`],
-          imageId: pinnedImage(host, 'haproxy', settings.image),
+          imageId: pinnedImage(host, 'socketProxy', settings.image),
           user: '99:99',
         },
       },
@@ -43,7 +43,7 @@ export class SocketProxy extends pulumi.ComponentResource {
       name,
       host,
       {
-        image: 'haproxy',
+        image: 'socketProxy',
         imageOverride: settings.image,
         user: { root: 'the Docker socket is root’s; without capabilities it may open that and little else' },
         entrypoint: ['haproxy'],

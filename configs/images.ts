@@ -38,7 +38,7 @@ export const images = {
   postgres: { name: 'postgres', tag: '16.15-trixie', arm64: true },
   redis: { name: 'redis', tag: '8.10.2-trixie', arm64: true },
   // Long-term support (tag `lts`); the filter before the Docker socket. Alpine: has wget for the healthcheck.
-  haproxy: { name: 'haproxy', tag: '3.4.6-alpine', arm64: true },
+  socketProxy: { name: 'haproxy', tag: '3.4.6-alpine', arm64: true },
   // Config jobs. musl: one static file that resolves names by itself, on arm64 too.
   tools: { name: 'busybox', tag: '1.37.0-musl', arm64: true },
 } as const satisfies Record<string, Image>;

@@ -17,6 +17,10 @@ export const written = (path: SettingPath): string =>
 export const shellWord = (word: string): string =>
   /^[\w.:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
+/** A command as it is typed for a stack: `npm run up`, `npm run up -- -s prod`. */
+export const npmRun = (command: string, stack: string): string =>
+  `npm run ${command}${stack === 'local' ? '' : ` -- -s ${stack}`}`;
+
 /** Both a path (`['grafana', 'port']`) and its written form (`grafana.port`) are taken. */
 const key = (path: SettingPath | string): string =>
   shellWord(`taffrail:${typeof path === 'string' ? path : written(path)}`);

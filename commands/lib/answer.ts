@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts';
 import { socketFacts, within } from './facts.ts';
 import { silence } from './judge.ts';
-import { npmRun } from './lines.ts';
+import { npmRun } from '../../configs/whatToType.ts';
 import { Sentence, wordsOf } from './sentence.ts';
 
 /** Stops where the engine does not answer, with the doctor's words. */

@@ -258,9 +258,7 @@ async function namesOf(engine: Engine, settings: Settings): Promise<Facts['names
 }
 
 const partOf = (settings: Settings, key: ImageKey) =>
-  (settings as unknown as Record<string, { enabled?: boolean; image?: string } | undefined>)[
-    key === 'haproxy' ? 'socketProxy' : key
-  ];
+  (settings as unknown as Record<string, { enabled?: boolean; image?: string } | undefined>)[key];
 const isOff = (settings: Settings, key: ImageKey): boolean => partOf(settings, key)?.enabled === false;
 const overrideOf = (settings: Settings, key: ImageKey): string | undefined => partOf(settings, key)?.image;
 

@@ -1,4 +1,4 @@
-import { npmRun } from './lines.ts';
+import { npmRun } from '../../configs/whatToType.ts';
 import { listenerOf } from './processes.ts';
 import type { Failure } from './watch.ts';
 

@@ -5,7 +5,7 @@ import {
   StackNotFoundError,
 } from '@pulumi/pulumi/automation/index.js';
 import { explainedAll, surroundings } from './failures.ts';
-import { npmRun } from './lines.ts';
+import { npmRun } from '../../configs/whatToType.ts';
 import { breakDeadLocks } from './locks.ts';
 import { backendUrl, root } from './paths.ts';
 import type { Progress } from './progress.ts';

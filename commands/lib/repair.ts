@@ -1,7 +1,7 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js';
 import { type Engine, label, labelled, nameOf, projectContainers } from './engine.ts';
 import { apart, takenWords, thingsOf } from './owner.ts';
-import { npmRun } from './lines.ts';
+import { npmRun } from '../../configs/whatToType.ts';
 import { Sentence } from './sentence.ts';
 import {
   type Deployment,

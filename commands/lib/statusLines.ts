@@ -1,5 +1,5 @@
 import { size } from './judge.ts';
-import { npmRun } from './lines.ts';
+import { npmRun } from '../../configs/whatToType.ts';
 import type { ServiceStatus, StackStatus } from './statusFacts.ts';
 import { hostPart, thisHost, tunnel } from './tunnel.ts';
 

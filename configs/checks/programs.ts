@@ -141,14 +141,10 @@ export function databaseMistakes({ databases, postgresExporter, redisExporter }:
   });
 }
 
-/** `extraFiles` are those of the folder `extra`; without it there are none. */
-export function grafanaMistakes(
-  { grafana, extra }: Parsed,
-  { extraFiles }: { stack?: string; extraFiles?: Files },
-): Mistake[] {
+export function grafanaMistakes({ grafana }: Parsed, { extraFiles }: { extraFiles: Files }): Mistake[] {
   return [
     ...userMistakes(grafana),
     ...oauthMistakes(grafana.oauth),
-    ...homeMistakes(grafana.home, extra === undefined ? {} : extraFiles),
+    ...homeMistakes(grafana.home, extraFiles),
   ];
 }

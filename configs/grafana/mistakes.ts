@@ -145,9 +145,9 @@ export function userMistakes({ users, adminUser }: GrafanaSettings): Mistake[] {
   });
 }
 
-/** A first dashboard that is not there. `files` are those of the folder `extra`; undefined where they are not known. */
-export function homeMistakes(home: string | undefined, files: Files | undefined): Mistake[] {
-  if (home === undefined || files === undefined) return [];
+/** A first dashboard that is not there. `files` are those of the folder `extra`. */
+export function homeMistakes(home: string | undefined, files: Files): Mistake[] {
+  if (home === undefined) return [];
   const own = Object.values(extraDashboards(files)).map(uidOf);
   const known = [stackDashboardUid, ...own.filter((uid) => uid !== undefined)];
   // A broken file may be the one that is meant; it is told of by itself.

@@ -251,7 +251,7 @@ export const parts: readonly Part[] = [
   { name: 'docker-init', kind: 'debian', version: 'tini 0.19' },
   { name: 'postgres', kind: 'debian', version: '15', image: 'postgres' },
   { name: 'redis', kind: 'debian', version: '7.0', image: 'redis' },
-  { name: 'haproxy', kind: 'debian', version: '2.6', image: 'haproxy' },
+  { name: 'haproxy', kind: 'debian', version: '2.6', image: 'socketProxy' },
   { name: 'tools', kind: 'debian', version: '1.35.0', image: 'tools' },
 ];
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Engine } from '../../commands/lib/engine.ts';
 import type { Deployment, StateResource } from '../../commands/lib/state.ts';
 import { operationOf } from '../../commands/lib/operation.ts';
-import { causesAfter, causesOf, causeWords } from '../../commands/lib/stopped.ts';
+import { causesAfter, causesOf, causeWords } from '../../commands/lib/causes.ts';
 
 const resource = (type: string, name: string, id: string, more: object = {}): StateResource => ({
   urn: `urn:pulumi:prod::taffrail::${type}::${name}`,

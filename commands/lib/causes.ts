@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { connect, defaultAddress, type Engine, label, labelled } from './engine.ts';
 import { within } from './facts.ts';
-import { npmRun } from './lines.ts';
+import { npmRun } from '../../configs/whatToType.ts';
 import { deadLocks, locksOf } from './locks.ts';
 import { operationOf } from './operation.ts';
 import { backendUrl } from './paths.ts';

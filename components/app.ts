@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
+import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { contextHash } from '../configs/apps/context.ts';
 import { appScrape } from '../configs/apps/scrape.ts';
 import type { AppSettings } from '../configs/apps/settings.ts';
+import { appSecretsFolder } from '../configs/paths.ts';
 import type { ScrapeJob } from '../configs/prometheus/render.ts';
-import { SecretFiles } from './credential.ts';
+import { deliver } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { builtImage, givenImage, Service } from './service.ts';
+import { builtImage, givenImage, type Image, service, volume } from './service.ts';
 
 export interface AppArgs {
   name: string;
@@ -15,27 +17,37 @@ export interface AppArgs {
   /** Its secrets, by file name below /run/secrets. */
   secrets: Record<string, pulumi.Output<string> | undefined>;
   /** Ready when what it needs is. */
-  after: pulumi.Input<pulumi.Resource>[];
+  after: pulumi.Resource[];
 }
 
 /** A workload that Taffrail runs itself. */
 export class App extends pulumi.ComponentResource {
   /** What Prometheus scrapes; known at once. */
   readonly scrape: ScrapeJob[];
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: docker.Container;
 
   constructor(host: Host, networks: Networks, { name, settings, secrets, after }: AppArgs) {
     super('taffrail:index:App', name, {});
     this.scrape = appScrape(name, settings);
-    const secretFiles =
-      Object.keys(secrets).length > 0
-        ? new SecretFiles(`${name}-secrets`, host, { owner: settings.user, files: secrets }, { parent: this })
-        : undefined;
-    const service = new Service(
+    const image = this.#image(name, host, settings);
+    const mine = Object.keys(secrets).length > 0 ? volume(`${name}-secrets`, host, this) : undefined;
+    const delivery =
+      mine &&
+      deliver(
+        name,
+        host,
+        {
+          image,
+          user: settings.user,
+          targets: [{ volume: mine, layout: 'in-place', secrets }],
+        },
+        this,
+      );
+    this.ready = service(
       name,
       host,
       {
-        image: this.#image(name, host, settings),
+        image,
         user: settings.user,
         ...(settings.command.length > 0 && { command: settings.command }),
         environment: settings.environment,
@@ -47,21 +59,22 @@ export class App extends pulumi.ComponentResource {
             path: target,
             readOnly,
           })),
-          ...(secretFiles ? [secretFiles.mount] : []),
+          ...(mine ? [{ volume: mine, path: appSecretsFolder, readOnly: true }] : []),
         ],
         healthcheck: settings.healthcheck ?? { none: 'the App names none' },
         // Most programs read their secrets when they start.
-        ...(secretFiles && { revision: secretFiles.delivered.id }),
-        after: [...(secretFiles ? [secretFiles.delivered] : []), ...after],
+        ...(delivery && { revision: delivery.fingerprint }),
+        after: [...(delivery ? [delivery.done] : []), ...after],
         writableRoot: settings.writableRoot ? 'the App asks for it' : undefined,
+        // The engine's default: what the stack watches goes before what watches.
+        cpuShares: 1024,
       },
-      { parent: this },
+      this,
     );
-    this.ready = pulumi.output(service.container);
     this.registerOutputs({});
   }
 
-  #image(name: string, host: Host, { image, build }: AppSettings): pulumi.Output<string> {
+  #image(name: string, host: Host, { image, build }: AppSettings): Image {
     if (build === undefined) return givenImage(name, host, image ?? '', this);
     const context = resolve(build);
     return builtImage(name, host, { context, hash: contextHash(context) }, this);

@@ -1,19 +1,12 @@
+import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
-import { type DatabaseAddress, exporterRole } from '../configs/databases/address.ts';
-import {
-  passwordLine,
-  redisLogin,
-  redisOwner,
-  redisUser,
-  redisUserByHand,
-  roleConnections,
-  roleSql,
-} from '../configs/databases/roles.ts';
-import { script } from '../configs/tools/scripts.ts';
+import type { DatabaseAddress } from '../configs/databases/address.ts';
 import { Credential } from './credential.ts';
+import { format, job, told } from './delivery.ts';
 import type { Host } from './host.ts';
+import { type DatabaseTask, warningMark } from './jobs/database.ts';
 import type { Networks } from './networks.ts';
-import { type Attachment, Job, pinnedImage } from './service.ts';
+import { type Image, pinnedImage } from './service.ts';
 
 export interface DatabaseRoleArgs {
   address: DatabaseAddress;
@@ -23,110 +16,76 @@ export interface DatabaseRoleArgs {
   /** The exporter's password; generated when an admin makes the role and none is given. */
   password: pulumi.Output<string> | undefined;
   image?: string | undefined;
-  after?: pulumi.Input<pulumi.Resource>[];
+  after?: pulumi.CustomResource[];
 }
 
 /** The least-privilege role of an exporter (S10): made where an admin's secret is given, and always verified. */
 export class DatabaseRole extends pulumi.ComponentResource {
   readonly password: pulumi.Output<string>;
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: command.local.Command;
 
   constructor(host: Host, networks: Networks, args: DatabaseRoleArgs) {
-    const { address, kind, admin, after = [] } = args;
+    const { address, kind, admin, image, after = [] } = args;
     const name = `${address.own ? kind : `${kind}-${address.name}`}-role`;
     super('taffrail:index:DatabaseRole', name, {});
     this.password = new Credential(`${name}-credential`, args.password, { parent: this }).value;
-    const common = {
-      image: pinnedImage(host, kind, args.image),
-      user: { root: 'it removes the staged secrets, which are root’s' },
-      networks: attachments(networks, address),
-      after,
-    };
-    const { done } = new Job(
+    const { network, ...rest } = address;
+    this.ready = databaseJob(
       name,
       host,
-      kind === 'postgres'
-        ? { ...common, ...this.#postgres(host, address, admin) }
-        : { ...common, ...this.#redis(host, address, admin) },
-      { parent: this },
+      {
+        image: pinnedImage(host, kind, image),
+        // A far one by its address: `apps` reaches outside.
+        network: [address.own ? networks.databases : (network ?? networks.apps)],
+        task: kind === 'postgres' ? 'postgresRole' : 'redisRole',
+        told: { address: rest, project: host.project, password: this.password, ...(admin && { admin }) },
+        after,
+      },
+      this,
     );
-    // Words of a job that ended well are not shown, and these a person has to know.
-    this.ready = done.apply((job) =>
-      pulumi.all([job.containerLogs, job.urn]).apply(([logs, urn]) => {
-        const forgets = /^.* forgets the user .*$/m.exec(logs)?.[0];
-        if (forgets !== undefined)
-          void pulumi.log.warn(
-            `The Redis ${address.name}: ${forgets}. Then type: pulumi up -s ${host.stack} --replace '${urn}'`,
-            this,
-          );
-        return job;
-      }),
-    );
+    // What a person has to know although nothing failed.
+    pulumi.unsecret(this.ready.stdout).apply((text: string | undefined) => {
+      const warning = text?.split('\n').find((line) => line.startsWith(warningMark));
+      if (warning !== undefined)
+        void pulumi.log.warn(
+          `The Redis ${address.name}: ${warning.slice(warningMark.length)}. Then type: pulumi up -s ${host.stack} --replace '**${name}'`,
+          this,
+        );
+    });
     this.registerOutputs({});
   }
-
-  #postgres(host: Host, address: DatabaseAddress, admin: DatabaseRoleArgs['admin']) {
-    const { database, user } = address;
-    return {
-      command: [
-        'sh',
-        '/taffrail/role.sh',
-        address.host,
-        String(address.port),
-        database,
-        user,
-        admin?.user ?? '-',
-        `made by ${host.project}`,
-        String(roleConnections),
-      ],
-      environment: { PGSSLMODE: address.tls ? 'require' : 'disable' },
-      files: {
-        '/taffrail/role.sh': script('databases/role.sh'),
-        '/staging/role.sql': script('databases/role.sql'),
-        '/staging/verify.sql': script('databases/verify.sql'),
-        '/staging/role-by-hand.sql': `${roleSql(address)}\n`,
-        '/staging/role-pgpass': pulumi.secret(this.password.apply(passwordLine)),
-        ...(admin && {
-          '/staging/password': pulumi.secret(pulumi.interpolate`${this.password}\n`),
-          '/staging/admin-pgpass': pulumi.secret(admin.password.apply(passwordLine)),
-        }),
-      },
-    };
-  }
-
-  #redis(host: Host, address: DatabaseAddress, admin: DatabaseRoleArgs['admin']) {
-    const { user } = address;
-    return {
-      command: [
-        'sh',
-        '/taffrail/redis.sh',
-        address.host,
-        String(address.port),
-        user,
-        admin ? redisOwner(host.project) : '-',
-        exporterRole,
-        ...(address.tls ? ['--tls', '--insecure'] : []),
-      ],
-      files: {
-        '/taffrail/redis.sh': script('databases/redis.sh'),
-        '/staging/by-hand': redisUserByHand(user),
-        '/staging/another-by-hand': redisUserByHand(exporterRole),
-        '/staging/login': pulumi.secret(this.password.apply((password) => redisLogin(user, password))),
-        ...(admin && {
-          '/staging/admin-login': pulumi.secret(
-            admin.password.apply((password) => redisLogin(admin.user, password)),
-          ),
-          '/staging/user': pulumi.secret(
-            this.password.apply((password) => redisUser(user, password, host.project)),
-          ),
-        }),
-      },
-    };
-  }
 }
 
-function attachments(networks: Networks, address: DatabaseAddress): Attachment[] {
-  if (address.own) return [{ network: networks.databases, aliases: [] }];
-  // By its address, or through another network of the host: `apps` reaches outside.
-  return [{ network: address.network ?? networks.apps, aliases: [] }];
+export interface DatabaseJobArgs {
+  image: Image;
+  network: pulumi.Input<string> | pulumi.Input<string>[];
+  task: DatabaseTask['name'];
+  told: Readonly<Record<string, unknown>>;
+  after: pulumi.CustomResource[];
 }
+
+/** A task in a database, which runs again when what it is told changes, or the database is a new one. */
+export const databaseJob = (
+  name: string,
+  host: Host,
+  { image, network, task, told: what, after }: DatabaseJobArgs,
+  parent: pulumi.Resource,
+): command.local.Command =>
+  job(name, host, {
+    script: 'database',
+    told: {
+      tools: told(pinnedImage(host, 'tools')),
+      image: told(image),
+      network,
+      task: { name: task, told: what },
+    },
+    triggers: {
+      format,
+      image: image.id,
+      // A new database lacks what was done in the old one.
+      after: after.map(({ id }) => id),
+      told: host.fingerprint(pulumi.jsonStringify(what)),
+    },
+    after,
+    parent,
+  });

@@ -90,9 +90,9 @@ export class Databases {
     const role = new DatabaseRole(this.#host, this.#networks, { address, kind, image, ...how });
     const data =
       kind === 'postgres' ? postgresExporter(forPostgres, address) : redisExporter(forRedis, address);
-    const holes = { password: role.password, passwordJson: role.password.apply(jsonText) };
+    const placeholders = { password: role.password, passwordJson: role.password.apply(jsonText) };
     this.scrape.push(
-      ...new Exporter(this.#host, this.#networks, { data, holes, after: [role.ready] }).scrape,
+      ...new Exporter(this.#host, this.#networks, { data, placeholders, after: [role.ready] }).scrape,
     );
   }
 }

@@ -1,73 +1,68 @@
 import * as pulumi from '@pulumi/pulumi';
 import { type ExporterData, storesName } from '../configs/exporters/data.ts';
 import type { ScrapeJob } from '../configs/prometheus/render.ts';
-import { applyFiles, ConfigFiles } from './configFiles.ts';
-import { filled, SecretFiles } from './credential.ts';
+import { filled } from './credential.ts';
+import { applyTo, deliverProgram } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { pinnedImage, Service } from './service.ts';
+import { pinnedImage, service } from './service.ts';
 import type { SocketProxy } from './socketProxy.ts';
 
 export interface ExporterArgs {
   data: ExporterData;
-  /** What fills the holes of its secret files. */
-  holes?: Record<string, pulumi.Input<string>>;
+  /** The values of the placeholders in its secret files. */
+  placeholders?: Record<string, pulumi.Input<string>>;
   /** The filters of the engine's sockets, for an exporter on the network of that name. */
   socketProxy?: SocketProxy | undefined;
   /** What must be ready first. */
-  after?: pulumi.Input<pulumi.Resource>[];
+  after?: pulumi.Resource[];
 }
 
 /** Any exporter: what makes one different from another is data (configs/exporters). */
 export class Exporter extends pulumi.ComponentResource {
   /** What Prometheus scrapes; known at once. */
   readonly scrape: ScrapeJob[];
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: pulumi.Resource;
 
-  constructor(host: Host, networks: Networks, { data, holes = {}, socketProxy, after = [] }: ExporterArgs) {
-    const { name, user, secrets = [], config } = data;
+  constructor(
+    host: Host,
+    networks: Networks,
+    { data, placeholders = {}, socketProxy, after = [] }: ExporterArgs,
+  ) {
+    const { name, user, secrets = [], config, proof } = data;
     super('taffrail:index:Exporter', name, {});
     this.scrape = data.scrape;
     const proxy = data.networks.includes('socket') ? socketProxy : undefined;
-    const secretFiles =
-      secrets.length > 0
-        ? new SecretFiles(
-            `${name}-secrets`,
+    const image = pinnedImage(host, data.image, data.imageOverride);
+    const delivery =
+      secrets.length > 0 || config
+        ? deliverProgram(
+            name,
             host,
             {
-              owner: user,
-              files: Object.fromEntries(secrets.map((file) => [file.name, filled(file.template, holes)])),
+              image,
+              user,
+              files: config?.files ?? {},
+              secrets: Object.fromEntries(
+                secrets.map((file) => [file.name, filled(file.template, placeholders)]),
+              ),
+              ...(config && { check: config.check }),
             },
-            { parent: this },
+            this,
           )
         : undefined;
-    const configFiles =
-      config &&
-      new ConfigFiles(
-        `${name}-config`,
-        host,
-        {
-          files: config.files,
-          check: {
-            command: config.check,
-            imageId: pinnedImage(host, data.image, data.imageOverride),
-            user,
-          },
-        },
-        { parent: this },
-      );
-    const service = new Service(
+    const shown = config ? { ...config.apply, as: 'reload' } : proof && { ...proof, as: 'proof' };
+    const container = service(
       name,
       host,
       {
-        image: data.image,
-        imageOverride: data.imageOverride,
+        image,
         user,
         ...(data.entrypoint && { entrypoint: data.entrypoint }),
         command: data.args,
         ...(data.environment && { environment: data.environment }),
         memory: data.memory,
-        goMemoryLimit: true,
+        goMemoryShare: 0.9,
         networks: [
           { network: networks.stores, aliases: [storesName(name)] },
           ...data.networks.map((network) => ({ network: networks[network], aliases: [] })),
@@ -76,37 +71,33 @@ export class Exporter extends pulumi.ComponentResource {
         mounts: [
           ...(data.mounts ?? []),
           ...(proxy ? [proxy.filtered] : []),
-          ...(secretFiles ? [secretFiles.mount] : []),
-          ...(configFiles ? [configFiles.mount] : []),
+          ...(delivery ? [delivery.mount] : []),
         ],
         healthcheck: data.healthcheck,
+        applied: shown !== undefined,
         // Exporters read their password when they start.
-        ...(secretFiles && { revision: secretFiles.delivered.id }),
-        after: [
-          ...(secretFiles ? [secretFiles.delivered] : []),
-          ...(configFiles ? [configFiles.delivered] : []),
-          ...(proxy ? [proxy.ready] : []),
-          ...after,
-        ],
+        ...(secrets.length > 0 && { revision: delivery?.fingerprint }),
+        after: [...(delivery ? [delivery.done] : []), ...(proxy ? [proxy.ready] : []), ...after],
       },
-      { parent: this },
+      this,
     );
-    const proof = data.proof && {
-      script: data.proof.script,
-      arguments: [...data.proof.arguments, host.stack],
-      as: 'proof',
-    };
-    const shown = config ? { ...config.apply, as: 'reload' } : proof;
     this.ready = shown
-      ? applyFiles(service, host, {
-          name: `${name}-${shown.as}`,
-          script: shown.script,
-          arguments: shown.arguments,
-          user,
-          after: [service.container, ...(configFiles ? [configFiles.delivered] : [])],
-          parent: this,
-        })
-      : pulumi.output(service.container);
+      ? applyTo(
+          host,
+          {
+            name: `${name}-${shown.as}`,
+            title: data.title,
+            container,
+            image,
+            user,
+            port: data.port,
+            logic: shown.logic,
+            told: { ...shown.told, stack: host.stack },
+            follows: delivery?.done,
+          },
+          this,
+        )
+      : container;
     this.registerOutputs({});
   }
 }

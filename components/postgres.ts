@@ -1,13 +1,13 @@
+import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
 import { postgresPort } from '../configs/databases/address.ts';
 import { postgresDataFolder, postgresEnvironment, postgresFlags } from '../configs/databases/postgres.ts';
-import { passwordLine } from '../configs/databases/roles.ts';
 import type { PostgresSettings } from '../configs/databases/settings.ts';
-import { script } from '../configs/tools/scripts.ts';
 import { Credential } from './credential.ts';
+import { databaseJob } from './databaseRole.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { Job, Service, volume } from './service.ts';
+import { dataVolume, pinnedImage, service } from './service.ts';
 
 const user = '999:999';
 
@@ -16,7 +16,7 @@ export class Postgres extends pulumi.ComponentResource {
   /** The superuser. */
   readonly user: string;
   readonly password: pulumi.Output<string>;
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: command.local.Command;
 
   constructor(
     host: Host,
@@ -27,12 +27,12 @@ export class Postgres extends pulumi.ComponentResource {
     super('taffrail:index:Postgres', name, {});
     this.user = settings.user;
     this.password = new Credential(`${name}-credential`, password, { parent: this }).value;
-    const service = new Service(
+    const image = pinnedImage(host, 'postgres', settings.image);
+    const container = service(
       name,
       host,
       {
-        image: 'postgres',
-        imageOverride: settings.image,
+        image,
         user,
         command: ['postgres', ...postgresFlags(settings.memory)],
         environment: postgresEnvironment(settings.user, settings.database),
@@ -41,32 +41,28 @@ export class Postgres extends pulumi.ComponentResource {
           { network: networks.databases, aliases: [name] },
           { network: networks.apps, aliases: [name] },
         ],
-        mounts: [{ volume: volume(`${name}-data`, host, this, true), path: postgresDataFolder }],
+        mounts: [{ volume: dataVolume(`${name}-data`, host, this), path: postgresDataFolder }],
         tmpfs: { '/run/postgresql': 2 ** 20 },
         // By TCP: the first start's own server, which is not ready for anyone else, has a socket only.
         healthcheck: ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(postgresPort), '-U', settings.user],
+        applied: true,
         // The image's stop signal is SIGINT: it ends connections, writes a checkpoint and goes.
         stopGrace: 60,
       },
-      { parent: this },
+      this,
     );
-    this.ready = new Job(
+    this.ready = databaseJob(
       `${name}-password`,
       host,
       {
-        image: service.imageId,
-        user: { root: 'it removes the staged secrets, which are root’s' },
-        command: ['sh', '/taffrail/password.sh', settings.user, settings.database],
-        files: {
-          '/taffrail/password.sh': script('databases/password.sh'),
-          '/staging/password': pulumi.secret(pulumi.interpolate`${this.password}\n`),
-          '/staging/pgpass': pulumi.secret(this.password.apply(passwordLine)),
-        },
-        inNetworkOf: service.containerId,
-        after: [service.container],
+        image,
+        network: pulumi.interpolate`container:${container.id}`,
+        task: 'postgresPassword',
+        told: { user: settings.user, password: this.password, database: settings.database },
+        after: [container],
       },
-      { parent: this },
-    ).done;
+      this,
+    );
     this.registerOutputs({});
   }
 }

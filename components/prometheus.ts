@@ -1,3 +1,4 @@
+import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
 import { extraRules } from '../configs/extra.ts';
 import { grafanaMetricsPasswordFile } from '../configs/grafana/listen.ts';
@@ -16,12 +17,12 @@ import {
   type ScrapeJob,
 } from '../configs/prometheus/render.ts';
 import type { Settings } from '../configs/settings.ts';
-import { currentConfig, secretPath, secretsFolder } from '../configs/paths.ts';
-import { applyFiles, ConfigFiles } from './configFiles.ts';
-import { filled, type Credential, SecretFiles } from './credential.ts';
+import { currentConfig, secretsFolder } from '../configs/paths.ts';
+import { type Credential, filled } from './credential.ts';
+import { applyTo, deliverProgram } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { pinnedImage, Service, volume } from './service.ts';
+import { dataVolume, pinnedImage, service } from './service.ts';
 
 const user = '65534:65534';
 
@@ -37,7 +38,7 @@ export interface PrometheusArgs {
 
 /** The store of metrics. */
 export class Prometheus extends pulumi.ComponentResource {
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: command.local.Command;
   constructor(
     host: Host,
     networks: Networks,
@@ -47,12 +48,22 @@ export class Prometheus extends pulumi.ComponentResource {
     const name = prometheusService;
     super('taffrail:index:Prometheus', name, {});
     const settings = stack.prometheus;
-    const secretFiles = new SecretFiles(
-      `${name}-secrets`,
+    const files = renderPrometheus({
+      host: stack.host,
+      scrapeInterval: settings.scrapeInterval,
+      jobs: [...stackJobs(stack, secretsFolder), ...scrape, ...givenJobs(settings.scrapeJobs, secretsFolder)],
+      rules: extraRules(stack.extraFiles),
+      secretsFolder,
+    });
+    const image = pinnedImage(host, 'prometheus', settings.image);
+    const delivery = deliverProgram(
+      name,
       host,
       {
-        owner: user,
-        files: {
+        image,
+        user,
+        files,
+        secrets: {
           [prometheusPasswordFile]: credential.value,
           [prometheusWebConfig.name]: filled(prometheusWebConfig.template, {
             hash: credential.bcryptHash ?? '',
@@ -62,39 +73,16 @@ export class Prometheus extends pulumi.ComponentResource {
             settings.scrapeJobs.map((job) => [jobPasswordFile(job.name), given(job.password)]),
           ),
         },
+        check: ['promtool', 'check', 'config', `${currentConfig}/prometheus.yml`],
       },
-      { parent: this },
-    );
-    const files = renderPrometheus({
-      host: stack.host,
-      scrapeInterval: settings.scrapeInterval,
-      jobs: [...stackJobs(stack, secretsFolder), ...scrape, ...givenJobs(settings.scrapeJobs, secretsFolder)],
-      rules: extraRules(stack.extraFiles),
-      secretsFolder,
-    });
-    const configFiles = new ConfigFiles(
-      `${name}-config`,
-      host,
-      {
-        files,
-        check: {
-          command: ['promtool', 'check', 'config', `${currentConfig}/prometheus.yml`],
-          imageId: pinnedImage(host, 'prometheus', settings.image),
-          user,
-          // promtool wants every password file that the configuration names to be there.
-          mounts: [secretFiles.mount],
-          after: [secretFiles.delivered],
-        },
-      },
-      { parent: this },
+      this,
     );
     const address = `http://127.0.0.1:${String(prometheusPort)}`;
-    const service = new Service(
+    const container = service(
       name,
       host,
       {
-        image: 'prometheus',
-        imageOverride: settings.image,
+        image,
         user,
         command: prometheusFlags(currentConfig, secretsFolder, settings.retention, settings.retentionSize),
         memory: settings.memory,
@@ -104,11 +92,7 @@ export class Prometheus extends pulumi.ComponentResource {
           ...(settings.publish ? [{ network: networks.front, aliases: [] }] : []),
           ...networks.joinedBy(name),
         ],
-        mounts: [
-          configFiles.mount,
-          secretFiles.mount,
-          { volume: volume(`${name}-data`, host, this, true), path: '/prometheus' },
-        ],
+        mounts: [delivery.mount, { volume: dataVolume(`${name}-data`, host, this), path: '/prometheus' }],
         ...(settings.publish && { publish: [{ ...settings.publish, target: prometheusPort }] }),
         healthcheck: [
           'promtool',
@@ -117,25 +101,31 @@ export class Prometheus extends pulumi.ComponentResource {
           `--url=${address}`,
           `--http.config.file=${currentConfig}/client.yml`,
         ],
+        applied: true,
         stopGrace: 30,
-        after: [configFiles.delivered, secretFiles.delivered],
+        after: [delivery.done],
       },
-      { parent: this },
+      this,
     );
-    this.ready = applyFiles(service, host, {
-      name: `${name}-reload`,
-      script: 'prometheus/apply.sh',
-      arguments: [
-        String(prometheusPort),
-        prometheusUser,
-        secretPath(prometheusPasswordFile),
-        prometheusRevision(files),
-      ],
-      user,
-      mounts: [secretFiles.mount],
-      after: [service.container, configFiles.delivered],
-      parent: this,
-    });
+    this.ready = applyTo(
+      host,
+      {
+        name: `${name}-reload`,
+        title: 'Prometheus',
+        container,
+        image,
+        user,
+        port: prometheusPort,
+        logic: 'prometheus/apply.ts',
+        told: {
+          user: prometheusUser,
+          password: credential.value,
+          revision: prometheusRevision(files),
+        },
+        follows: delivery.done,
+      },
+      this,
+    );
     this.registerOutputs({});
   }
 }

@@ -1,3 +1,4 @@
+import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
 import { lokiUrl } from '../configs/loki/listen.ts';
 import { promtailPort, promtailService } from '../configs/promtail/listen.ts';
@@ -5,16 +6,16 @@ import { positionsFolder, promtailRevision, renderPromtail } from '../configs/pr
 import type { Settings } from '../configs/settings.ts';
 import { socketProxyUrl } from '../configs/socketProxy/render.ts';
 import { currentConfig } from '../configs/paths.ts';
-import { applyFiles, ConfigFiles } from './configFiles.ts';
+import { applyTo, deliverProgram } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { pinnedImage, Service, volume } from './service.ts';
+import { dataVolume, pinnedImage, service } from './service.ts';
 
 /** Reads the lines of containers through the socket proxy and sends them to Loki. */
 export class Promtail extends pulumi.ComponentResource {
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: command.local.Command;
 
-  constructor(host: Host, networks: Networks, stack: Settings, after: pulumi.Input<pulumi.Resource>[]) {
+  constructor(host: Host, networks: Networks, stack: Settings, after: pulumi.Resource[]) {
     const name = promtailService;
     const settings = stack.promtail;
     super('taffrail:index:Promtail', name, {});
@@ -27,51 +28,56 @@ export class Promtail extends pulumi.ComponentResource {
       docker: socketProxyUrl,
       loki: lokiUrl,
     });
-    const configFiles = new ConfigFiles(
-      `${name}-config`,
-      host,
-      {
-        files,
-        check: {
-          command: ['/usr/bin/promtail', '-check-syntax', `-config.file=${currentConfig}/promtail.yml`],
-          imageId: pinnedImage(host, 'promtail', settings.image),
-          user,
-        },
-      },
-      { parent: this },
-    );
-    const service = new Service(
+    const image = pinnedImage(host, 'promtail', settings.image);
+    const delivery = deliverProgram(
       name,
       host,
       {
-        image: 'promtail',
-        imageOverride: settings.image,
+        image,
+        user,
+        files,
+        check: ['/usr/bin/promtail', '-check-syntax', `-config.file=${currentConfig}/promtail.yml`],
+      },
+      this,
+    );
+    const container = service(
+      name,
+      host,
+      {
+        image,
         user,
         command: [`-config.file=${currentConfig}/promtail.yml`],
         memory: settings.memory,
-        goMemoryLimit: true,
+        goMemoryShare: 0.9,
         networks: [
           { network: networks.socket, aliases: [name] },
           { network: networks.stores, aliases: [name] },
         ],
         mounts: [
-          configFiles.mount,
-          { volume: volume(`${name}-positions`, host, this, true), path: positionsFolder },
+          delivery.mount,
+          { volume: dataVolume(`${name}-positions`, host, this), path: positionsFolder },
         ],
         stopGrace: 15,
-        after: [configFiles.delivered, ...after],
+        after: [delivery.done, ...after],
         healthcheck: { none: 'no HTTP client in the image; promtail-reload shows that it answers' },
       },
-      { parent: this },
+      this,
     );
-    this.ready = applyFiles(service, host, {
-      name: `${name}-reload`,
-      script: 'promtail/apply.sh',
-      arguments: [String(promtailPort), promtailRevision(files)],
-      user,
-      after: [service.container, configFiles.delivered],
-      parent: this,
-    });
+    this.ready = applyTo(
+      host,
+      {
+        name: `${name}-reload`,
+        title: 'Promtail',
+        container,
+        image,
+        user,
+        port: promtailPort,
+        logic: 'promtail/apply.ts',
+        told: { revision: promtailRevision(files) },
+        follows: delivery.done,
+      },
+      this,
+    );
     this.registerOutputs({});
   }
 }

@@ -1,12 +1,14 @@
+import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { redisConf, redisDataFolder, redisHealthcheck } from '../configs/databases/redis.ts';
 import { sha256 } from '../configs/databases/roles.ts';
 import type { RedisSettings } from '../configs/databases/settings.ts';
 import { secretPath } from '../configs/paths.ts';
-import { Credential, filled, SecretFiles } from './credential.ts';
+import { Credential, filled } from './credential.ts';
+import { deliverProgram } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { Service, volume } from './service.ts';
+import { dataVolume, pinnedImage, service } from './service.ts';
 
 const user = '999:999';
 
@@ -15,7 +17,7 @@ export class Redis extends pulumi.ComponentResource {
   readonly password: pulumi.Output<string>;
   /** That of the exporter's own account, which may ask INFO and the length of keys. */
   readonly exporterPassword: pulumi.Output<string> | undefined;
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: docker.Container;
 
   constructor(
     host: Host,
@@ -33,26 +35,28 @@ export class Redis extends pulumi.ComponentResource {
       ? new Credential(`${name}-exporter-credential`, undefined, { parent: this }).value
       : undefined;
     const conf = redisConf(settings.memory, watched);
-    const secrets = new SecretFiles(
-      `${name}-secrets`,
+    const image = pinnedImage(host, 'redis', settings.image);
+    const delivery = deliverProgram(
+      name,
       host,
       {
-        owner: user,
-        files: {
+        image,
+        user,
+        files: {},
+        secrets: {
           [conf.name]: filled(conf.template, {
             passwordHash: this.password.apply(sha256),
             ...(this.exporterPassword && { exporterPasswordHash: this.exporterPassword.apply(sha256) }),
           }),
         },
       },
-      { parent: this },
+      this,
     );
-    const service = new Service(
+    this.ready = service(
       name,
       host,
       {
-        image: 'redis',
-        imageOverride: settings.image,
+        image,
         user,
         command: ['redis-server', secretPath(conf.name)],
         memory: settings.memory,
@@ -60,16 +64,15 @@ export class Redis extends pulumi.ComponentResource {
           { network: networks.databases, aliases: [name] },
           { network: networks.apps, aliases: [name] },
         ],
-        mounts: [secrets.mount, { volume: volume(`${name}-data`, host, this, true), path: redisDataFolder }],
+        mounts: [delivery.mount, { volume: dataVolume(`${name}-data`, host, this), path: redisDataFolder }],
         healthcheck: redisHealthcheck,
         stopGrace: 30,
         // It reads its configuration at the start only.
-        revision: secrets.delivered.id,
-        after: [secrets.delivered],
+        revision: delivery.fingerprint,
+        after: [delivery.done],
       },
-      { parent: this },
+      this,
     );
-    this.ready = pulumi.output(service.container);
     this.registerOutputs({});
   }
 }

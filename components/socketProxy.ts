@@ -1,3 +1,4 @@
+import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { containerdFolder, filteredFolder } from '../configs/exporters/containerd.ts';
 import {
@@ -6,16 +7,17 @@ import {
   socketProxyPort,
   socketProxyService,
 } from '../configs/socketProxy/render.ts';
+import { revisionOf } from '../configs/files.ts';
 import { currentConfig } from '../configs/paths.ts';
 import type { Settings } from '../configs/settings.ts';
-import { ConfigFiles } from './configFiles.ts';
+import { deliverProgram } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { type Mount, pinnedImage, Service, volume } from './service.ts';
+import { type Mount, pinnedImage, service, volume } from './service.ts';
 
 /** The only container that has the Docker socket: a filter that lets exact paths through, to read. */
 export class SocketProxy extends pulumi.ComponentResource {
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: docker.Container;
   /** Mounts into cAdvisor the folder with what the filter lets through of containerd. */
   readonly filtered: Mount;
 
@@ -24,46 +26,44 @@ export class SocketProxy extends pulumi.ComponentResource {
     super('taffrail:index:SocketProxy', name, {});
     // The folder of the host with containerd's socket; undefined where nobody asks.
     const containerd = cadvisor.enabled ? cadvisor.containerd : undefined;
-    const config = new ConfigFiles(
-      `${name}-config`,
-      host,
-      {
-        files: renderSocketProxy(containerd !== undefined),
-        check: {
-          command: ['haproxy', '-c', '-f', `${currentConfig}/haproxy.cfg`],
-          imageId: pinnedImage(host, 'socketProxy', settings.image),
-          user: '99:99',
-        },
-      },
-      { parent: this },
-    );
-    const shared = volume(`${name}-filtered`, host, this);
-    this.filtered = { volume: shared, path: filteredFolder, readOnly: true };
-    const service = new Service(
+    const image = pinnedImage(host, 'socketProxy', settings.image);
+    const files = renderSocketProxy(containerd !== undefined);
+    const delivery = deliverProgram(
       name,
       host,
       {
-        image: 'socketProxy',
-        imageOverride: settings.image,
+        image,
+        user: '99:99',
+        files,
+        check: ['haproxy', '-c', '-f', `${currentConfig}/haproxy.cfg`],
+      },
+      this,
+    );
+    const shared = volume(`${name}-filtered`, host, this);
+    this.filtered = { volume: shared, path: filteredFolder, readOnly: true };
+    this.ready = service(
+      name,
+      host,
+      {
+        image,
         user: { root: 'the Docker socket is root’s; without capabilities it may open that and little else' },
         entrypoint: ['haproxy'],
         command: ['-W', '-db', '-f', `${currentConfig}/haproxy.cfg`],
         memory: settings.memory,
         networks: [{ network: networks.socket, aliases: [name] }],
         mounts: [
-          config.mount,
+          delivery.mount,
           { hostPath: host.dockerSocket, path: socketMountPath },
           { volume: shared, path: filteredFolder },
           ...(containerd === undefined ? [] : [{ hostPath: containerd, path: containerdFolder }]),
         ],
         healthcheck: ['wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${String(socketProxyPort)}/_ping`],
         // haproxy reads its file at the start only; the filter changes with Taffrail's version, not with settings.
-        revision: config.revision,
-        after: [config.delivered],
+        revision: revisionOf(files),
+        after: [delivery.done],
       },
-      { parent: this },
+      this,
     );
-    this.ready = pulumi.output(service.container);
     this.registerOutputs({});
   }
 }

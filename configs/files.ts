@@ -20,6 +20,10 @@ export function revisionOf(files: Files): string {
   return hash.digest('hex').slice(0, 12);
 }
 
+/** What tells one content of a file from another: 12 hex digits. */
+export const digestOf = (content: string): string =>
+  createHash('sha256').update(content).digest('hex').slice(0, 12);
+
 /** YAML of a plain object, the same bytes every time, under a heading that says who wrote it. */
 export function yamlFile(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false });

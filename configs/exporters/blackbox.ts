@@ -40,6 +40,7 @@ export function blackboxExporter(settings: BlackboxExporterSettings): ExporterDa
   const files = renderBlackbox(settings.probes);
   return {
     name,
+    title: 'blackbox_exporter',
     image: 'blackboxExporter',
     imageOverride: settings.image,
     user: '65534:65534',
@@ -52,7 +53,7 @@ export function blackboxExporter(settings: BlackboxExporterSettings): ExporterDa
     config: {
       files,
       check: ['/bin/blackbox_exporter', '--config.check', `--config.file=${configFile}`],
-      apply: { script: 'exporters/blackbox.sh', arguments: [String(port), blackboxRevision(files)] },
+      apply: { logic: 'exporters/blackboxApply.ts', told: { revision: blackboxRevision(files) } },
     },
     scrape: [
       { name, targets: [storesAddress(name, port)] },

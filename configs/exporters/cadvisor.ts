@@ -42,6 +42,7 @@ exec /usr/bin/entrypoint.sh "$@"`;
 export function cadvisor(settings: CadvisorSettings, host: string): ExporterData {
   return {
     name,
+    title: 'cAdvisor',
     image: 'cadvisor',
     imageOverride: settings.image,
     // No account of its own in the image. A uid that no other container has: with the host's /proc, a process of the
@@ -76,7 +77,10 @@ export function cadvisor(settings: CadvisorSettings, host: string): ExporterData
       { hostPath: '/proc', path: '/rootfs/proc' },
     ],
     healthcheck: ['wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${String(port)}/healthz`],
-    proof: { script: 'exporters/cadvisor.sh', arguments: [String(port), name, settings.containerd] },
+    proof: {
+      logic: 'exporters/cadvisorApply.ts',
+      told: { service: name, folder: settings.containerd },
+    },
     scrape: [{ name: 'cadvisor', targets: [storesAddress(name, port)], relabel: [fixed('instance', host)] }],
   };
 }

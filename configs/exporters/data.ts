@@ -13,10 +13,18 @@ export interface HostMount {
   propagation?: 'rslave';
 }
 
+/** A module below configs/ that applies (running.ts), and what it is told beside the stack's name. */
+export interface Logic {
+  logic: string;
+  told: Readonly<Record<string, string>>;
+}
+
 /** An exporter is data: `components/exporter.ts` makes the same thing of each. */
 export interface ExporterData {
   /** Its container and its name on the network. */
   name: string;
+  /** The program as people call it. */
+  title: string;
   image: ImageKey;
   imageOverride?: string | undefined;
   /** uid:gid, that of the image unless a comment says why not. */
@@ -41,14 +49,10 @@ export interface ExporterData {
   config?: {
     files: Files;
     check: string[];
-    /** A script below configs/, and its arguments. */
-    apply: { script: string; arguments: string[] };
+    apply: Logic;
   };
-  /**
-   * Where a healthcheck says too little: a script below configs/ that shows that it works. After its arguments it gets
-   * the stack's name, which the lines that it tells to type carry.
-   */
-  proof?: { script: string; arguments: string[] };
+  /** Where a health check says too little: what shows that it works. */
+  proof?: Logic;
   scrape: ScrapeJob[];
 }
 

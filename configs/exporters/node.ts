@@ -51,6 +51,7 @@ const collectors = [
 export function nodeExporter(settings: NodeExporterSettings, host: string): ExporterData {
   return {
     name,
+    title: 'node_exporter',
     image: 'nodeExporter',
     imageOverride: settings.image,
     user: '65534:65534',

@@ -14,6 +14,7 @@ export function postgresExporter(
   const name = database.own ? 'postgres-exporter' : `postgres-exporter-${database.name}`;
   return {
     name,
+    title: 'postgres_exporter',
     image: 'postgresExporter',
     imageOverride: settings.image,
     user: '65534:65534',

@@ -14,6 +14,7 @@ export function redisExporter(settings: RedisExporterSettings, database: Databas
   const keys = [...settings.keys].sort();
   return {
     name,
+    title: 'redis_exporter',
     image: 'redisExporter',
     imageOverride: settings.image,
     user: '59000:59000',

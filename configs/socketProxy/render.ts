@@ -26,6 +26,10 @@ export function renderSocketProxy(containerd: boolean): Files {
   return {
     'haproxy.cfg': `# Written by Taffrail; the next \`pulumi up\` overwrites it.
 global
+    # The process is root's already, for the socket; unsaid, each start warns of it.
+    uid 0
+    # One thread a processor is more than two clients need, and each takes memory.
+    nbthread 2
     log stdout format raw local0 warning
     maxconn 256
 

@@ -1,0 +1,169 @@
+import { basename, dirname } from 'node:path/posix';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Apply, ApplyError, type Running, type Runs, Unanswered } from '../../configs/running.ts';
+import { archiveOf, entriesOf } from './lib/archive.ts';
+import type { Engine } from './lib/engine.ts';
+import { JobError } from './lib/errors.ts';
+import { Helper, type ImageOf, type JobOf } from './lib/helper.ts';
+import { asProgram } from './lib/job.ts';
+import { openTunnel } from './lib/tunnel.ts';
+
+export interface ApplyTold {
+  job: JobOf;
+  /** The image with `nc`. */
+  tools: ImageOf;
+  service: {
+    /** As people call it: Prometheus. */
+    title: string;
+    container: string;
+    image: ImageOf;
+    /** uid:gid. */
+    user: string;
+    port: number;
+  };
+  /** The module below configs/ that applies: `prometheus/apply.ts`. */
+  logic: string;
+  /** What that module is told. */
+  told: unknown;
+  /** Where on the service's data volume the logic keeps its note; absent where it needs none. */
+  note?: string;
+}
+
+/** Makes the running program follow its files, and reads back what it runs. */
+export async function apply(told: ApplyTold, engine: Engine): Promise<string> {
+  const { job, tools, service, logic } = told;
+  const { apply: run } = (await import(`../../configs/${logic}`)) as { apply: Apply<unknown> };
+  const tunnel = openTunnel(engine, job, {
+    tools,
+    network: `container:${service.container}`,
+    host: '127.0.0.1',
+    port: service.port,
+  });
+  const program: Running = {
+    ask: async (method, path, asked) => {
+      try {
+        return await tunnel.ask(method, path, asked);
+      } catch (error) {
+        if (error instanceof Unanswered) await mustRun(engine, service);
+        throw error;
+      }
+    },
+    recall: () => recall(engine, service.container, noteOf(told)),
+    remember: (note) => remember(engine, service, noteOf(told), note),
+    beside: async (command, stdin) => {
+      const helper = await Helper.make(engine, job, 'beside', {
+        image: service.image,
+        command,
+        user: service.user,
+        network: 'none',
+        volumesOf: service.container,
+        stdin: true,
+      });
+      try {
+        return await helper.run({ stdin, seconds: 120 });
+      } finally {
+        await helper.remove();
+      }
+    },
+    pause: (milliseconds) => wait(milliseconds),
+  };
+  try {
+    await mustRun(engine, service);
+    return await run(program, told.told);
+  } catch (error) {
+    if (!(error instanceof ApplyError)) throw error;
+    throw new JobError(`${service.title} ${which[error.runs]}. ${error.message}`);
+  } finally {
+    await tunnel.close();
+  }
+}
+
+const which: Readonly<Record<Runs, string>> = {
+  old: 'still runs the old files',
+  new: 'has the new files',
+  unknown: 'may run the old files or the new ones',
+};
+
+interface Inspected {
+  State: { Status: string; Running: boolean; Restarting: boolean; ExitCode: number; OOMKilled: boolean };
+  RestartCount: number;
+}
+
+/** A service that has ended by itself. The engine starts it anew: the third time, something is wrong with it. */
+async function mustRun(engine: Engine, { title, container }: ApplyTold['service']): Promise<void> {
+  const { status, body } = await engine.request('GET', `/containers/${container}/json`, { also: [404] });
+  if (status === 404)
+    throw new JobError(
+      `The container of ${title} is gone: somebody removed it. \`npm run up\` makes it again (or: pulumi refresh, then pulumi up).`,
+    );
+  const { State, RestartCount } = JSON.parse(body.toString()) as Inspected;
+  if (State.Running && !State.Restarting && RestartCount < 3) return;
+  if (State.Restarting && RestartCount < 3) return;
+  const why = State.OOMKilled ? ', because it needed more memory than its limit' : '';
+  const lines = await lastLines(engine, container);
+  throw new JobError(
+    State.Running || State.Restarting
+      ? `${title} has ended ${RestartCount} times since it was started${why}. Its last lines:\n${lines}`
+      : `${title} does not run: it ended with exit code ${State.ExitCode}${why}. Its last lines:\n${lines}`,
+  );
+}
+
+async function lastLines(engine: Engine, container: string): Promise<string> {
+  const { body } = await engine.request('GET', `/containers/${container}/logs`, {
+    query: { stdout: '1', stderr: '1', tail: '15' },
+  });
+  const text: string[] = [];
+  for (let rest = body; rest.length >= 8; rest = rest.subarray(8 + rest.readUInt32BE(4)))
+    text.push(rest.subarray(8, 8 + rest.readUInt32BE(4)).toString());
+  return text
+    .join('')
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  ${line.slice(0, 500)}`)
+    .join('\n');
+}
+
+const noteOf = ({ note, logic }: ApplyTold): string => {
+  if (note === undefined) throw new Error(`${logic} keeps a note, and was given no place for it`);
+  return note;
+};
+
+/** The spare is written first: whatever a killed run leaves, one of the two is whole. */
+const spareOf = (path: string): string => `${path}.new`;
+
+async function recall(engine: Engine, container: string, path: string): Promise<unknown> {
+  for (const one of [path, spareOf(path)]) {
+    const { status, body } = await engine.request('GET', `/containers/${container}/archive`, {
+      query: { path: one },
+      also: [404],
+    });
+    if (status === 404) continue;
+    const [content] = [...(await entriesOf(body)).values()];
+    try {
+      return JSON.parse(content ?? '');
+    } catch {
+      // Half of it: the other one is whole.
+    }
+  }
+  return undefined;
+}
+
+async function remember(
+  engine: Engine,
+  { container, user }: ApplyTold['service'],
+  path: string,
+  note: unknown,
+): Promise<void> {
+  const entry = (name: string) => ({
+    path: basename(name),
+    owner: user,
+    mode: 0o600,
+    content: `${JSON.stringify(note)}\n`,
+  });
+  await engine.request('PUT', `/containers/${container}/archive`, {
+    query: { path: dirname(path) },
+    archive: await archiveOf([entry(spareOf(path)), entry(path)]),
+  });
+}
+
+await asProgram(import.meta.main, apply);

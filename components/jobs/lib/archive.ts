@@ -1,0 +1,47 @@
+import { buffer } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { extract, pack } from 'tar-stream';
+
+/** A file or folder of an archive. */
+export interface Entry {
+  /** Below the path at which the archive is unpacked. */
+  path: string;
+  /** uid:gid. */
+  owner: string;
+  mode: number;
+  /** A file's content; undefined for a folder or a link. */
+  content?: string;
+  /** Where a link leads. */
+  link?: string;
+}
+
+/** A tar archive. Entries are unpacked in their order. */
+export async function archiveOf(entries: readonly Entry[]): Promise<Buffer> {
+  const tar = pack();
+  const whole = buffer(tar);
+  for (const { path, owner, mode, content, link } of entries) {
+    const [uid = 0, gid = 0] = owner.split(':').map(Number);
+    // Programs compare contents; a time that differs with every run would only differ.
+    const header = { name: path, uid, gid, mode, mtime: new Date(1_000_000_000_000) };
+    if (link !== undefined) tar.entry({ ...header, type: 'symlink', linkname: link });
+    else if (content === undefined) tar.entry({ ...header, name: `${path}/`, type: 'directory' });
+    else tar.entry(header, content);
+  }
+  tar.finalize();
+  return whole;
+}
+
+/** What is in an archive by path: a file's content, or undefined for a folder or a link. */
+export async function entriesOf(archive: Buffer): Promise<Map<string, string | undefined>> {
+  const found = new Map<string, string | undefined>();
+  const tar = extract();
+  Readable.from([archive]).pipe(tar);
+  for await (const entry of tar) {
+    const content = await buffer(entry);
+    found.set(
+      entry.header.name.replace(/\/$/, ''),
+      entry.header.type === 'file' ? content.toString() : undefined,
+    );
+  }
+  return found;
+}

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { Pipe } from './pipe.ts';
+
+/**
+ * The engine of another host, as Docker's own client reaches it: the system's `ssh` runs `docker system dial-stdio`
+ * there. So the person's keys, known hosts and ssh configuration count.
+ */
+export class SshPipe extends Pipe {
+  /** Whether the other side has answered: until then, nothing that was sent has reached an engine. */
+  answered = false;
+  /** What ssh said on its error output. */
+  words = '';
+
+  constructor(url: URL, program = 'ssh') {
+    const target = [
+      ...(url.port === '' ? [] : ['-p', url.port]),
+      ...(url.username === '' ? [] : ['-l', decodeURIComponent(url.username)]),
+      '--',
+      url.hostname.replace(/^\[|\]$/g, ''),
+    ];
+    // Never a question: nobody would see it.
+    const options = ['-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15'];
+    const ssh = spawn(program, [...options, ...target, 'docker', 'system', 'dial-stdio'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    super({
+      write: (chunk, done) => {
+        ssh.stdin.write(chunk, done);
+      },
+      end: () => {
+        ssh.stdin.end();
+      },
+      close: () => {
+        ssh.kill();
+      },
+    });
+    ssh.stdin.on('error', () => undefined); // told by its end
+    ssh.stderr.on('data', (chunk: Buffer) => {
+      this.words = (this.words + chunk.toString()).slice(-4000);
+    });
+    ssh.stdout.on('data', (chunk: Buffer) => {
+      this.answered = true;
+      this.push(chunk);
+    });
+    ssh.on('error', (error: NodeJS.ErrnoException) => {
+      this.words = error.code === 'ENOENT' ? 'there is no program ssh on the PATH' : error.message;
+      this.destroy(new Error(this.words));
+    });
+    // `close`, not `exit`: its last words may still be under way.
+    ssh.on('close', () => {
+      if (this.destroyed) return;
+      if (this.answered) this.push(null);
+      else this.destroy(new Error(this.words.trim() || 'ssh ended without a word'));
+    });
+  }
+}
+
+/**
+ * Whether another try may do: sshd drops connections when many log in at once (MaxStartups, 10:30:100 by default), and
+ * Pulumi runs several jobs side by side.
+ */
+export const isDropped = (words: string): boolean =>
+  /kex_exchange_identification|Connection (?:reset|closed) by|banner exchange|Not allowed at this time|ssh_exchange_identification/i.test(
+    words,
+  );

@@ -7,6 +7,9 @@ export const roleConnections = 5;
 
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
+/** Marks a role as made by this stack: its comment. */
+export const postgresOwner = (project: string): string => `made by ${project}`;
+
 /** What a person types in psql when Taffrail has no admin's secret (S10). */
 export function roleSql({ user, database }: Pick<DatabaseAddress, 'user' | 'database'>): string {
   return [
@@ -23,19 +26,26 @@ export const passwordLine = (password: string): string => `*:*:*:*:${password.re
 /** A text inside JSON, with its quotes. */
 export const jsonText = (text: string): string => JSON.stringify(text);
 
-/** What redis-cli reads from its input to log in: quoted, because it splits at spaces. */
+/** What redis-cli reads from its input to log in, until no job uses it: quoted, because it splits at spaces. */
 export function redisLogin(user: string, password: string): string {
   const quoted = (text: string) => `"${text.replace(/[\\"]/g, '\\$&')}"`;
   // With one word, as before Redis 6.
   return `AUTH ${user === everybody ? '' : `${quoted(user)} `}${quoted(password)}\n`;
 }
 
-/** Whose an ACL user is: a channel by whose name we know ours again. Nobody may publish, so it gives no right. */
+/** Marks an ACL user as made by this stack: a channel. Without PUBLISH or SUBSCRIBE it grants nothing. */
 export const redisOwner = (project: string): string => `made-by-${project}`;
 
-/** Makes the exporter's ACL user, or what it was before anew, in one step. */
+/** Creates the exporter's ACL user, or replaces what it was, in one step. */
+export const redisUserCommand = (user: string, password: string, project: string): string[] => [
+  ...['ACL', 'SETUSER', user, 'reset', 'on', `#${sha256(password)}`],
+  ...exporterRights.split(' '),
+  `&${redisOwner(project)}`,
+];
+
+/** That command as text, until no job uses redis-cli. */
 export const redisUser = (user: string, password: string, project: string): string =>
-  `ACL SETUSER ${user} reset on #${sha256(password)} ${exporterRights} &${redisOwner(project)}\n`;
+  `${redisUserCommand(user, password, project).join(' ')}\n`;
 
 /** What a person types in redis-cli when Taffrail has no admin's secret (S10). */
 export const redisUserByHand = (user: string): string =>

@@ -4,7 +4,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { contextHash } from '../configs/apps/context.ts';
 import { appScrape } from '../configs/apps/scrape.ts';
 import type { AppSettings } from '../configs/apps/settings.ts';
-import { appSecretsFolder } from '../configs/paths.ts';
+import { secretsMount } from '../configs/paths.ts';
 import type { ScrapeJob } from '../configs/prometheus/render.ts';
 import { deliver } from './delivery.ts';
 import type { Host } from './host.ts';
@@ -59,7 +59,7 @@ export class App extends pulumi.ComponentResource {
             path: target,
             readOnly,
           })),
-          ...(mine ? [{ volume: mine, path: appSecretsFolder, readOnly: true }] : []),
+          ...(mine ? [{ volume: mine, path: secretsMount, readOnly: true }] : []),
         ],
         healthcheck: settings.healthcheck ?? { none: 'the App names none' },
         // Most programs read their secrets when they start.

@@ -1,13 +1,16 @@
-import { dirname } from 'node:path/posix';
+import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
 import { shownConnections } from '../configs/cloudbeaver/connections.ts';
-import { cloudBeaverAddress, cloudBeaverPort } from '../configs/cloudbeaver/listen.ts';
 import {
-  adminDigestFile,
+  cloudBeaverAddress,
+  cloudBeaverHealthcheck,
+  cloudBeaverPort,
+} from '../configs/cloudbeaver/listen.ts';
+import {
   adminPasswordHole,
+  cloudBeaverHomeSize,
   cloudBeaverPaths,
   cloudBeaverUid,
-  connectionsFile,
   connectionUrl,
   fillSecretFile,
   loginDigest,
@@ -15,24 +18,24 @@ import {
 } from '../configs/cloudbeaver/render.ts';
 import type { Settings } from '../configs/settings.ts';
 import { type Files, revisionOf } from '../configs/files.ts';
-import { applyFiles, ConfigFiles } from './configFiles.ts';
-import { Credential, SecretFiles } from './credential.ts';
+import { Credential } from './credential.ts';
+import { applyTo, deliver } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
-import { Job, pinnedImage, Service, volume } from './service.ts';
+import { dataVolume, pinnedImage, service, volume } from './service.ts';
 
 const user = `${String(cloudBeaverUid)}:${String(cloudBeaverUid)}`;
 
 export interface CloudBeaverArgs {
   /** Taffrail's own Postgres. */
-  postgres: { password: pulumi.Output<string>; ready: pulumi.Output<pulumi.Resource> } | undefined;
+  postgres: { password: pulumi.Output<string>; ready: pulumi.Resource } | undefined;
   given: (secret: string | undefined) => pulumi.Output<string> | undefined;
 }
 
 /** Database admin in the browser. */
 export class CloudBeaver extends pulumi.ComponentResource {
   readonly adminPassword: pulumi.Output<string>;
-  readonly ready: pulumi.Output<pulumi.Resource>;
+  readonly ready: command.local.Command;
 
   constructor(host: Host, networks: Networks, stack: Settings, { postgres, given }: CloudBeaverArgs) {
     const name = 'cloudbeaver';
@@ -56,81 +59,36 @@ export class CloudBeaver extends pulumi.ComponentResource {
         shown.map(({ passwordHole, secret }) => [passwordHole, given(secret) ?? postgres?.password ?? '']),
       ),
     });
-    const secretFiles = new SecretFiles(
-      `${name}-secrets`,
-      host,
-      {
-        owner: user,
-        files: {
-          [adminDigestFile]: this.adminPassword.apply(loginDigest),
-          ...Object.fromEntries(
-            rendered.secretFiles.map((file) => [
-              file.name,
-              known.apply((values) => fillSecretFile(file, values)),
-            ]),
-          ),
-        },
-      },
-      { parent: this },
+    const secrets = Object.fromEntries(
+      rendered.secretFiles.map((file) => [file.name, known.apply((values) => fillSecretFile(file, values))]),
     );
+    const image = pinnedImage(host, 'cloudbeaver', settings.image);
+    // It reads one fixed folder, and connections from its workspace, where those that people made are too.
+    const conf = volume(`${name}-conf`, host, this);
+    const secretFiles = volume(`${name}-secrets`, host, this);
+    const workspace = dataVolume(`${name}-workspace`, host, this);
     // It has no checker: the renderer builds objects, and the program's own start judges them.
-    const configFiles = new ConfigFiles(
-      `${name}-config`,
-      host,
-      { files: below('conf/', rendered.files), path: cloudBeaverPaths.conf },
-      { parent: this },
-    );
-    const workspace = volume(`${name}-workspace`, host, this, true);
-    // What lets the next password in: CloudBeaver asks for the one in force.
-    const inForce = { volume: volume(`${name}-admin`, host, this), path: '/admin' };
-    const owned = new Job(
-      `${name}-workspace-owner`,
-      host,
-      {
-        image: pinnedImage(host, 'tools'),
-        user: { root: 'it hands a volume over, which the engine makes as root' },
-        // Not empty, or the engine would lay the image's folder and its owner over it at the first mount.
-        command: [
-          'sh',
-          '-c',
-          // Back to root first: who may change an owner may not change another's mode.
-          `touch /workspace/.taffrail && chown 0:0 /admin && chmod 0700 /admin && chown ${user} /workspace /admin`,
-        ],
-        mounts: [{ volume: workspace, path: '/workspace' }, inForce],
-        capabilities: {
-          add: ['CAP_CHOWN'],
-          reason: 'the image leaves the folder to root, who may not run it here',
-        },
-      },
-      { parent: this },
-    );
-    const connected = `/workspace/${connectionsFile}`;
-    // Before a start, and harmless while it runs: it reads the file at its start only.
-    const connections = new Job(
-      `${name}-connections`,
-      host,
-      {
-        image: pinnedImage(host, 'tools'),
-        user,
-        command: [
-          'sh',
-          '-c',
-          `umask 027 && mkdir -p ${dirname(connected)} && cp /staging/connections ${connected}.new && mv -f ${connected}.new ${connected}`,
-        ],
-        files: { '/staging/connections': rendered.connections },
-        mounts: [{ volume: workspace, path: '/workspace' }],
-        after: [owned.done],
-      },
-      { parent: this },
-    );
-    const revision = revisionOf({ ...rendered.files, [connectionsFile]: rendered.connections });
-    const health = `http://127.0.0.1:${String(cloudBeaverPort)}${rendered.healthPath}`;
-    const service = new Service(
+    const delivery = deliver(
       name,
       host,
       {
-        image: 'cloudbeaver',
-        imageOverride: settings.image,
+        image,
+        user,
+        targets: [
+          { volume: conf, layout: 'in-place', files: below('conf/', rendered.files) },
+          { volume: secretFiles, layout: 'in-place', secrets },
+          // Before a start, and harmless while it runs: it reads these files at its start only.
+          { volume: workspace, layout: 'add', files: rendered.workspaceFiles },
+        ],
+      },
+      this,
+    );
+    const revision = revisionOf({ ...rendered.files, ...rendered.workspaceFiles });
+    const container = service(
+      name,
+      host,
+      {
+        image,
         user,
         environment: { ...rendered.environment },
         memory: settings.memory,
@@ -143,46 +101,47 @@ export class CloudBeaver extends pulumi.ComponentResource {
           })),
         ],
         mounts: [
-          configFiles.mount,
-          secretFiles.mount,
+          { volume: conf, path: cloudBeaverPaths.conf, readOnly: true },
+          { volume: secretFiles, path: cloudBeaverPaths.secrets, readOnly: true },
           { volume: workspace, path: cloudBeaverPaths.workspace },
         ],
-        tmpfs: { [cloudBeaverPaths.userHome]: 64 * 2 ** 20 },
+        tmpfs: { [cloudBeaverPaths.userHome]: cloudBeaverHomeSize },
         publish: [{ address: settings.address, port: settings.port, target: cloudBeaverPort }],
-        healthcheck: ['curl', '-fsS', '-o', '/dev/null', health],
+        healthcheck: cloudBeaverHealthcheck(rendered.healthPath),
+        startSeconds: 240,
+        applied: true,
         stopGrace: 20,
         // Its files are read at the start only.
         revision,
-        after: [
-          configFiles.delivered,
-          secretFiles.delivered,
-          connections.done,
-          ...(postgres ? [postgres.ready] : []),
-        ],
+        after: [delivery.done, ...(postgres ? [postgres.ready] : [])],
       },
-      { parent: this },
+      this,
     );
-    this.ready = applyFiles(service, host, {
-      name: `${name}-restart`,
-      script: 'cloudbeaver/apply.sh',
-      arguments: [
-        String(cloudBeaverPort),
-        host.stack,
-        rendered.healthPath,
-        settings.serverName,
-        settings.adminName,
-        settings.adminPassword ?? 'cloudbeaverAdminPassword',
-        ...shown.flatMap((connection) => [connection.id, connectionUrl(connection)]),
-      ],
-      user,
-      mounts: [secretFiles.mount, inForce],
-      triggers: {
-        'dev.taffrail.secrets': secretFiles.delivered.id,
-        'dev.taffrail.revision': revision,
+    this.ready = applyTo(
+      host,
+      {
+        name: `${name}-restart`,
+        title: 'CloudBeaver',
+        container,
+        image,
+        user,
+        port: cloudBeaverPort,
+        logic: 'cloudbeaver/apply.ts',
+        told: {
+          stack: host.stack,
+          healthPath: rendered.healthPath,
+          apiPath: rendered.apiPath,
+          serverName: settings.serverName,
+          adminName: settings.adminName,
+          digest: this.adminPassword.apply(loginDigest),
+          passwordKey: settings.adminPassword ?? 'cloudbeaverAdminPassword',
+          connections: shown.map((connection) => ({ id: connection.id, url: connectionUrl(connection) })),
+        },
+        note: `${cloudBeaverPaths.workspace}/.taffrail.json`,
+        follows: delivery.done,
       },
-      after: [service.container, secretFiles.delivered],
-      parent: this,
-    });
+      this,
+    );
     this.registerOutputs({});
   }
 }

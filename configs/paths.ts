@@ -8,5 +8,5 @@ export const currentConfig = `${configFolder}/current`;
 export const secretsIn = 'secrets';
 export const secretsFolder = `${currentConfig}/${secretsIn}`;
 export const secretPath = (file: string): string => `${secretsFolder}/${file}`;
-/** Where an App finds its secrets, as it would by compose. */
-export const appSecretsFolder = '/run/secrets';
+/** Where secrets are a volume of their own: an App's, as by compose, and those of a program whose other paths are fixed. */
+export const secretsMount = '/run/secrets';

@@ -24,7 +24,7 @@ const socketProxy =
   settings.promtail.enabled || settings.cadvisor.enabled
     ? new SocketProxy(host, networks, settings)
     : undefined;
-const withSocket = socketProxy ? [socketProxy.ready] : [];
+const withSocket = socketProxy ? [socketProxy.container] : [];
 
 // What is watched.
 const databases = new Databases(host, networks, settings, given);
@@ -41,7 +41,8 @@ const exporters = hostExporters(settings).map((data) => new Exporter(host, netwo
 
 // Logs.
 const loki = settings.loki.enabled ? new Loki(host, networks, settings.loki) : undefined;
-if (loki && settings.promtail.enabled) new Promtail(host, networks, settings, [loki.ready, ...withSocket]);
+// It sends again until Loki answers.
+if (loki && settings.promtail.enabled) new Promtail(host, networks, settings, withSocket);
 
 // Metrics.
 const credentials = storeCredentials({

@@ -77,7 +77,7 @@ export class Exporter extends pulumi.ComponentResource {
         applied: shown !== undefined,
         // Exporters read their password when they start.
         ...(secrets.length > 0 && { revision: delivery?.fingerprint }),
-        after: [...(delivery ? [delivery.done] : []), ...(proxy ? [proxy.ready] : []), ...after],
+        after: [...(delivery ? [delivery.done] : []), ...(proxy ? [proxy.container] : []), ...after],
       },
       this,
     );

@@ -10,14 +10,15 @@ import {
 import { revisionOf } from '../configs/files.ts';
 import { currentConfig } from '../configs/paths.ts';
 import type { Settings } from '../configs/settings.ts';
-import { deliverProgram } from './delivery.ts';
+import { applyTo, deliverProgram } from './delivery.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
 import { type Mount, pinnedImage, service, volume } from './service.ts';
 
 /** The only container that has the Docker socket: a filter that lets exact paths through, to read. */
 export class SocketProxy extends pulumi.ComponentResource {
-  readonly ready: docker.Container;
+  /** Its clients connect again until it answers. */
+  readonly container: docker.Container;
   /** Mounts into cAdvisor the folder with what the filter lets through of containerd. */
   readonly filtered: Mount;
 
@@ -41,7 +42,7 @@ export class SocketProxy extends pulumi.ComponentResource {
     );
     const shared = volume(`${name}-filtered`, host, this);
     this.filtered = { volume: shared, path: filteredFolder, readOnly: true };
-    this.ready = service(
+    this.container = service(
       name,
       host,
       {
@@ -58,9 +59,25 @@ export class SocketProxy extends pulumi.ComponentResource {
           ...(containerd === undefined ? [] : [{ hostPath: containerd, path: containerdFolder }]),
         ],
         healthcheck: ['wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${String(socketProxyPort)}/_ping`],
+        applied: true,
         // haproxy reads its file at the start only; the filter changes with Taffrail's version, not with settings.
         revision: revisionOf(files),
         after: [delivery.done],
+      },
+      this,
+    );
+    applyTo(
+      host,
+      {
+        name: `${name}-restart`,
+        title: 'The socket proxy',
+        container: this.container,
+        image,
+        user: '99:99',
+        port: socketProxyPort,
+        logic: 'socketProxy/apply.ts',
+        told: {},
+        follows: delivery.done,
       },
       this,
     );

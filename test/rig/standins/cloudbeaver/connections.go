@@ -78,6 +78,9 @@ func openConnections(c *config, userHome string) (*connections, error) {
 		return nil, err
 	}
 	for _, path := range files {
+		if filepath.Base(path) == permissionsFile {
+			continue // the real one reads it as a file of connections, too, and finds none in it
+		}
 		if err := cs.read(path); err != nil {
 			return nil, err
 		}

@@ -40,21 +40,31 @@ type request struct {
 }
 
 type answer struct {
-	Errors []answerError  `json:"errors,omitempty"`
-	Data   map[string]any `json:"data"`
+	errors []any
+	data   any
 }
 
-type answerError struct {
-	Message    string         `json:"message"`
-	Locations  []location     `json:"locations,omitempty"`
-	Path       []any          `json:"path,omitempty"`
-	Extensions map[string]any `json:"extensions,omitempty"`
+// object orders it as graphql-java does.
+func (a answer) object() object {
+	out := object{}
+	if len(a.errors) > 0 {
+		out = append(out, field{"errors", a.errors})
+	}
+	return append(out, field{"data", a.data})
 }
 
-type location struct {
-	Line   int `json:"line"`
-	Column int `json:"column"`
+func errorObject(message string, at []any, path []any, extensions object) object {
+	out := object{{"message", message}}
+	if len(at) > 0 {
+		out = append(out, field{"locations", at})
+	}
+	if len(path) > 0 {
+		out = append(out, field{"path", path})
+	}
+	return append(out, field{"extensions", extensions})
 }
+
+func location(line, column int) object { return object{{"line", line}, {"column", column}} }
 
 func (s *server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
@@ -72,7 +82,7 @@ func (s *server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	call := &call{server: s, session: s.session(w, r), ctx: r.Context()}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_ = json.NewEncoder(w).Encode(s.answer(call, asked))
+	_, _ = w.Write([]byte(gson(s.answer(call, asked).object())))
 }
 
 func (s *server) answer(c *call, asked request) answer {
@@ -92,28 +102,30 @@ func (s *server) answer(c *call, asked request) answer {
 		}
 		return refused(gqlerror.List{one})
 	}
-	out := answer{Data: map[string]any{}}
-	for _, field := range fieldsOf(operation.SelectionSet) {
-		if field.Name == "__typename" {
-			out.Data[field.Alias] = field.ObjectDefinition.Name
+	out := answer{}
+	data := object{}
+	for _, asked := range fieldsOf(operation.SelectionSet) {
+		if asked.Name == "__typename" {
+			data = append(data, field{asked.Alias, asked.ObjectDefinition.Name})
 			continue
 		}
-		run, known := operations[field.Name]
+		run, known := operations[asked.Name]
 		if !known {
-			return refused(gqlerror.List{gqlerror.Errorf("%s cannot be asked", field.Name)})
+			return refused(gqlerror.List{gqlerror.Errorf("%s cannot be asked", asked.Name)})
 		}
-		value, err := run(c, field.ArgumentMap(variables))
+		value, err := run(c, asked.ArgumentMap(variables))
 		if err == nil {
-			out.Data[field.Alias] = project(value, field.SelectionSet)
+			data = append(data, field{asked.Alias, project(value, asked)})
 			continue
 		}
-		out.Errors = append(out.Errors, failure(field, err))
-		if field.Definition.Type.NonNull {
-			out.Data = nil
+		out.errors = append(out.errors, failure(asked, err))
+		if asked.Definition.Type.NonNull {
+			out.data = nil
 			return out
 		}
-		out.Data[field.Alias] = nil
+		data = append(data, field{asked.Alias, nil})
 	}
+	out.data = data
 	return out
 }
 
@@ -121,30 +133,27 @@ func (s *server) answer(c *call, asked request) answer {
 func refused(errs gqlerror.List) answer {
 	out := answer{}
 	for _, err := range errs {
-		one := answerError{
-			Message:    err.Message + " (This is Taffrail's stand-in for CloudBeaver: it knows its schema.graphqls only.)",
-			Extensions: map[string]any{"classification": "ValidationError"},
+		at := []any{}
+		for _, one := range err.Locations {
+			at = append(at, location(one.Line, one.Column))
 		}
-		for _, at := range err.Locations {
-			one.Locations = append(one.Locations, location{at.Line, at.Column})
-		}
-		out.Errors = append(out.Errors, one)
+		message := err.Message + " (This is Taffrail's stand-in for CloudBeaver: it knows its schema.graphqls only.)"
+		out.errors = append(out.errors, errorObject(message, at, nil, object{{"classification", "ValidationError"}}))
 	}
 	return out
 }
 
-func failure(field *ast.Field, err error) answerError {
-	out := answerError{
-		Message: err.Error(), Path: []any{field.Alias},
-		Locations: []location{{field.Position.Line, field.Position.Column}},
-		// No stack trace: the real one gives its own.
-		Extensions: map[string]any{"exceptionClass": "io.cloudbeaver.DBWebException", "classification": "DataFetchingException"},
-	}
+func failure(asked *ast.Field, err error) object {
+	// No stack trace: the real one gives its own.
+	extensions := object{}
 	var web webError
 	if errors.As(err, &web) && web.code != "" {
-		out.Extensions["webErrorCode"] = web.code
+		extensions = append(extensions, field{"webErrorCode", web.code})
 	}
-	return out
+	extensions = append(extensions, field{"exceptionClass", "io.cloudbeaver.DBWebException"},
+		field{"classification", "DataFetchingException"})
+	at := []any{location(asked.Position.Line, asked.Position.Column)}
+	return errorObject(err.Error(), at, []any{asked.Alias}, extensions)
 }
 
 // fieldsOf flattens fragments; no type here is abstract, so each of them applies.
@@ -163,28 +172,46 @@ func fieldsOf(set ast.SelectionSet) []*ast.Field {
 	return out
 }
 
-// project keeps of a value what was asked for.
-func project(value any, set ast.SelectionSet) any {
-	if len(set) == 0 || value == nil {
-		return value
+// project keeps of a value what was asked for, in the order in which it was asked.
+func project(value any, asked *ast.Field) any {
+	if value == nil {
+		return nil
+	}
+	set := asked.SelectionSet
+	if len(set) == 0 {
+		return scalar(value, asked.Definition.Type)
 	}
 	switch typed := value.(type) {
 	case []any:
 		out := make([]any, len(typed))
 		for i, item := range typed {
-			out[i] = project(item, set)
+			out[i] = project(item, asked)
 		}
 		return out
 	case map[string]any:
-		out := map[string]any{}
-		for _, field := range fieldsOf(set) {
-			if field.Name == "__typename" {
-				out[field.Alias] = field.ObjectDefinition.Name
+		out := object{}
+		for _, inner := range fieldsOf(set) {
+			if inner.Name == "__typename" {
+				out = append(out, field{inner.Alias, inner.ObjectDefinition.Name})
 				continue
 			}
-			out[field.Alias] = project(typed[field.Name], field.SelectionSet)
+			out = append(out, field{inner.Alias, project(typed[inner.Name], inner)})
 		}
 		return out
+	}
+	return value
+}
+
+// scalar makes a Double of what the schema calls a Float, whatever Go has it in.
+func scalar(value any, kind *ast.Type) any {
+	if kind.Name() != "Float" {
+		return value
+	}
+	switch n := value.(type) {
+	case int:
+		return float64(n)
+	case int64:
+		return float64(n)
 	}
 	return value
 }

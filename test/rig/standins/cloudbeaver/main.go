@@ -101,11 +101,8 @@ func userHome() string {
 
 // newServer reads the files and makes the workspace; first says that it was the first start.
 func newServer(home, userHome, webConfig string) (s *server, first bool, err error) {
-	// Eclipse's configuration area (cloudbeaver#2502).
-	area := filepath.Join(userHome, ".local/share/DBeaverData/install-data")
-	if err := os.MkdirAll(area, 0o750); err != nil || userHome == "" || !writable(area) {
-		return nil, false, fmt.Errorf("Invalid Configuration Location: the configuration area at '%s' could not be created. "+
-			"Give the user a home that it can write", area)
+	if err := makeConfigurationArea(home, userHome); err != nil {
+		return nil, false, err
 	}
 	c, err := loadConfig(home, webConfig)
 	if err != nil {
@@ -119,8 +116,48 @@ func newServer(home, userHome, webConfig string) (s *server, first bool, err err
 	if s.store, first, err = openStore(c); err != nil {
 		return nil, false, err
 	}
-	s.connections, err = openConnections(c, userHome)
-	return s, first, err
+	if s.connections, err = openConnections(c, userHome); err != nil {
+		return nil, false, err
+	}
+	return s, first, s.grantFromFile()
+}
+
+const (
+	areaOption       = "-Dosgi.configuration.area="
+	sharedAreaOption = "-Dosgi.sharedConfiguration.area="
+)
+
+// makeConfigurationArea is what Equinox does before anything of CloudBeaver runs (DBeaverLauncher): it writes to the
+// area that JAVA_OPTS names; else to the one of the installation, if that can be written; else to one below the home.
+// The area that is shared must hold the installation's config.ini, or no framework is found.
+func makeConfigurationArea(home, userHome string) error {
+	installed := filepath.Join(home, "server/configuration")
+	area, shared := "", installed
+	for _, option := range strings.Fields(os.Getenv("JAVA_OPTS")) {
+		if value, ok := strings.CutPrefix(option, areaOption); ok {
+			area = strings.TrimPrefix(value, "file:")
+		}
+		if value, ok := strings.CutPrefix(option, sharedAreaOption); ok {
+			shared = strings.TrimPrefix(value, "file:")
+		}
+	}
+	if area == "" && writable(installed) {
+		return nil
+	}
+	if area == "" && userHome != "" {
+		area = filepath.Join(userHome, ".local/share/DBeaverData/install-data")
+	}
+	if err := os.MkdirAll(area, 0o750); err != nil || !writable(area) {
+		return fmt.Errorf("Invalid Configuration Location: the configuration area at '%s' could not be created. "+
+			"Please choose a writable location using the '-configuration' command line option", area)
+	}
+	if shared == installed {
+		return nil // not in a folder of tests
+	}
+	if _, err := os.Stat(filepath.Join(shared, "config.ini")); err != nil {
+		return fmt.Errorf("%s%s holds no config.ini: the real one would find nothing to start", sharedAreaOption, shared)
+	}
+	return nil
 }
 
 func writable(folder string) bool {

@@ -25,6 +25,7 @@ func init() {
 		"closeSession": open(closeSession), "authProviders": open(authProviders), "authLogin": open(authLogin),
 		"authLogout": open(authLogout), "activeUser": open(activeUser), "userConnections": open(userConnections),
 		"authChangeLocalPassword": authorized(changePassword), "setUserCredentials": admin(setUserCredentials),
+		"createUser": admin(createUser), "getConnectionSubjectAccess": admin(connectionSubjectAccess),
 		"connectionInfo": authorized(connectionInfo), "testConnection": authorized(testConnection),
 		"initConnection": authorized(initConnection), "closeConnection": authorized(closeConnection),
 		"navNodeChildren": authorized(navNodeChildren), "sqlContextCreate": authorized(sqlContextCreate),
@@ -141,14 +142,25 @@ func setUserCredentials(c *call, args arguments) (any, error) {
 	return true, nil
 }
 
+func createUser(c *call, args arguments) (any, error) {
+	if err := c.store.addUser(c.config, text(args, "userId")); err != nil {
+		return nil, because("Error creating new user", err)
+	}
+	return map[string]any{"userId": text(args, "userId"), "enabled": true}, nil
+}
+
+func connectionSubjectAccess(c *call, args arguments) (any, error) {
+	if project := text(args, "projectId"); project != projectID {
+		return nil, fmt.Errorf("Project '%s'is not global", project)
+	}
+	return c.store.subjectAccess(text(args, "connectionId")), nil
+}
+
 // userConnections is empty, not an error, to one who may see nothing.
 func userConnections(c *call, args arguments) (any, error) {
 	out := []any{}
-	if c.session.userID() == "" && !c.config.is("app.grantConnectionsAccessToAnonymousTeam") {
-		return out, nil
-	}
 	for _, id := range c.connections.ids {
-		if wanted := text(args, "id"); wanted == "" || wanted == id {
+		if wanted := text(args, "id"); (wanted == "" || wanted == id) && c.sees(c.session.userID(), id) {
 			out = append(out, c.describe(c.connections.byID[id]))
 		}
 	}
@@ -160,7 +172,7 @@ func (c *call) connection(args arguments, key string) (*connection, error) {
 		return nil, fmt.Errorf("Project not found:%s", project)
 	}
 	found, ok := c.connections.byID[text(args, key)]
-	if !ok || c.session.userID() == "" && !c.config.is("app.grantConnectionsAccessToAnonymousTeam") {
+	if !ok || !c.sees(c.session.userID(), found.id) {
 		return nil, fmt.Errorf("Connection '%s' not found", text(args, key))
 	}
 	return found, nil

@@ -31,6 +31,8 @@ type storeData struct {
 	Note  string              `json:"note"`
 	Users map[string]*account `json:"users"`
 	Teams []string            `json:"teams"`
+	// Grants are the users and teams that see a connection, by its id.
+	Grants map[string][]string `json:"grants,omitempty"`
 }
 
 type account struct {

@@ -30,7 +30,7 @@ func (g *Grafana) datasourceRoutes(on func(string, need, func(*Ctx))) {
 			c.msg(501, "the Grafana stand-in changes data sources by provisioning only")
 		})
 	})
-	on("GET /api/datasources/uid/{uid}/health", signedIn, func(c *Ctx) { c.withDatasource(c.datasourceHealth) })
+	on("GET /api/datasources/uid/{uid}/health", signedIn, (*Ctx).datasourceHealth)
 	for _, method := range []string{"GET", "POST"} {
 		on(method+" /api/datasources/proxy/uid/{uid}/{path...}", signedIn, func(c *Ctx) { c.withDatasource(c.proxy) })
 	}
@@ -174,18 +174,48 @@ func (g *Grafana) upstream(ctx context.Context, d *Datasource, method, path stri
 	return res.StatusCode, body, res.Header.Get("Content-Type"), err
 }
 
-func (c *Ctx) datasourceHealth(d *Datasource) {
-	ctx, cancel := context.WithTimeout(c.r.Context(), 10*time.Second)
-	defer cancel()
-	said, err := c.g.check(ctx, d)
-	if err != nil {
-		c.json(400, map[string]any{"status": "ERROR", "message": err.Error()})
+// datasourceHealth is pkg/api/datasources.go, CheckDatasourceHealthWithUID: 200 or 400 with what the plugin says; 404
+// for a plugin that is not there; 500, not 404, for a data source that is not.
+func (c *Ctx) datasourceHealth() {
+	uid := c.r.PathValue("uid")
+	d := c.g.datasource(func(d *Datasource) bool { return d.UID == uid })
+	switch {
+	case d == nil:
+		c.msg(500, "Unable to load datasource metadata")
+		return
+	case !c.g.hasPlugin(d.Type):
+		c.pluginMissing()
 		return
 	}
-	c.json(200, map[string]any{"status": "OK", "message": said})
+	ctx, cancel := context.WithTimeout(c.r.Context(), 10*time.Second)
+	defer cancel()
+	message, err := c.g.check(ctx, d)
+	answer := map[string]any{"status": "OK", "message": message}
+	if details := c.g.heuristics(ctx, d); details != nil {
+		answer["details"] = details
+	}
+	if err != nil {
+		c.g.log.Error("tsdb."+d.Type, "health check failed", "datasource", d.Name, "error", err)
+		answer["status"] = "ERROR"
+		c.json(400, answer)
+		return
+	}
+	c.json(200, answer)
 }
 
-func (g *Grafana) check(ctx context.Context, d *Datasource) (string, error) {
+// hasPlugin says whether plugins.disable_plugins leaves the type in; it holds for bundled plugins as for others.
+func (g *Grafana) hasPlugin(id string) bool {
+	disabled := strings.FieldsFunc(g.cfg.Get("plugins.disable_plugins"), func(r rune) bool { return r == ',' || r == ' ' })
+	return !slices.Contains(disabled, id)
+}
+
+// pluginMissing is plugins.ErrPluginNotRegistered, by response.ErrOrFallback.
+func (c *Ctx) pluginMissing() {
+	c.json(404, map[string]any{"statusCode": 404, "messageId": "plugin.notRegistered", "message": "Plugin not registered"})
+}
+
+// check asks the data source, in the words of its plugin. With an error the message is what the plugin says of it.
+func (g *Grafana) check(ctx context.Context, d *Datasource) (message string, err error) {
 	get := func(path string, q url.Values) error {
 		status, body, _, err := g.upstream(ctx, d, "GET", path, q, nil, nil)
 		if err == nil && status >= 300 {
@@ -195,16 +225,48 @@ func (g *Grafana) check(ctx context.Context, d *Datasource) (string, error) {
 	}
 	switch d.Type {
 	case "prometheus":
-		return "Successfully queried the Prometheus API.", get("/api/v1/query", url.Values{"query": {"1+1"}})
+		if err := get("/api/v1/query", url.Values{"query": {"1+1"}}); err != nil {
+			return err.Error() + " - There was an error returned querying the Prometheus API.", err
+		}
+		return "Successfully queried the Prometheus API.", nil
 	case "loki":
-		return "Data source successfully connected.", get("/loki/api/v1/query", url.Values{"query": {"vector(1)+vector(1)"}})
+		// Its plugin keeps the reason for the log.
+		if err := get("/loki/api/v1/query", url.Values{"query": {"vector(1)+vector(1)"}}); err != nil {
+			return "Unable to connect with Loki. Please check the server logs for more details.", err
+		}
+		return "Data source successfully connected.", nil
 	case "alertmanager":
-		return "Health check passed.", get("/api/v2/status", nil)
+		if err := get("/api/v2/status", nil); err != nil {
+			return err.Error(), err
+		}
+		return "Health check passed.", nil
 	case postgresType:
-		_, err := g.sql(ctx, d, "SELECT 1")
-		return "Database Connection OK", err
+		if _, err := g.sql(ctx, d, "SELECT 1"); err != nil {
+			return err.Error(), err
+		}
+		return "Database Connection OK", nil
 	}
-	return "", errors.New("the Grafana stand-in cannot check this type")
+	err = errors.New("the Grafana stand-in cannot check this type")
+	return err.Error(), err
+}
+
+// heuristics is what Prometheus' plugin adds to its health: which kind of server answers its build information.
+func (g *Grafana) heuristics(ctx context.Context, d *Datasource) map[string]any {
+	if d.Type != "prometheus" {
+		return nil
+	}
+	status, body, _, err := g.upstream(ctx, d, "GET", "/api/v1/status/buildinfo", nil, nil, nil)
+	var info struct {
+		Data struct{ Features map[string]string }
+	}
+	if err != nil || status != 200 || json.Unmarshal(body, &info) != nil {
+		return nil
+	}
+	application, ruler := "Prometheus", false
+	if len(info.Data.Features) > 0 {
+		application, ruler = "Mimir", true
+	}
+	return map[string]any{"application": application, "features": map[string]any{"rulerApiEnabled": ruler}}
 }
 
 // Grafana lets only these paths be posted to through the proxy.
@@ -212,6 +274,10 @@ var postable = []string{"api/v1/query", "api/v1/query_range", "api/v1/query_exem
 
 func (c *Ctx) proxy(d *Datasource) {
 	path := c.r.PathValue("path")
+	if !c.g.hasPlugin(d.Type) {
+		c.msg(500, "Unable to find datasource plugin")
+		return
+	}
 	if d.Type == postgresType {
 		c.fail(400, "the Grafana stand-in has no proxy for "+d.Type, "")
 		return

@@ -194,6 +194,10 @@ func (c *Ctx) dsQuery() {
 			c.fail(404, "Data source not found", "")
 			return
 		}
+		if !c.g.hasPlugin(d.Type) {
+			c.pluginMissing()
+			return
+		}
 		if q.RefID == "" {
 			q.RefID = "A"
 		}

@@ -20,6 +20,10 @@ func stores(t *testing.T, asked *[]string) string {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/api/v1/label/"):
 			fmt.Fprint(w, `{"status":"success","data":["b","a"]}`)
+		case r.URL.Path == "/api/v1/status/buildinfo":
+			fmt.Fprint(w, `{"status":"success","data":{"version":"3.13.4","goVersion":"go1.26"}}`)
+		case r.URL.Path == "/loki/api/v1/query":
+			fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[100,"2"]}]}}`)
 		case strings.Contains(q, "broken("):
 			w.WriteHeader(400)
 			fmt.Fprint(w, `{"status":"error","errorType":"bad_data","error":"parse error"}`)
@@ -43,6 +47,7 @@ datasources:
   - {name: P, uid: prom, type: prometheus, url: STORE, isDefault: true, basicAuth: true, basicAuthUser: grafana, secureJsonData: {basicAuthPassword: '$__file{DIR/secret}'}, jsonData: {timeInterval: 15s}}
   - {name: L, uid: loki, type: loki, url: STORE}
   - {name: Gone, uid: gone, type: prometheus, url: 'http://127.0.0.1:1'}
+  - {name: LGone, uid: loki-gone, type: loki, url: 'http://127.0.0.1:1'}
 `, "STORE", stores(t, asked)), "provisioning/dashboards/a.yaml": provider, "dash/d.json": `{"uid":"d","title":"D","time":{"from":"now-1h","to":"now"},
 "templating":{"list":[{"name":"job","type":"query","multi":true,"includeAll":true,"datasource":{"type":"prometheus","uid":"prom"},"query":"label_values(up, job)"}]},
 "panels":[{"id":1,"type":"stat","datasource":{"type":"prometheus","uid":"prom"},"targets":[{"refId":"A","expr":"sum(rate(up{job=~\"$job\"}[$__rate_interval]))"},{"refId":"B","expr":"broken("}]},
@@ -80,11 +85,50 @@ func TestQueryErrorsAreTold(t *testing.T) {
 	raw, _ := json.Marshal(m)
 	has(t, string(raw), "bad_data: parse error", "connection refused", "$__unknown")
 	r.want(404, me, "POST", "/api/ds/query", `{"from":"now-1h","to":"now","queries":[{"refId":"A","datasource":{"uid":"nobody"},"expr":"up"}]}`)
-	r.want(200, me, "GET", "/api/datasources/uid/prom/health", "")
-	r.want(400, me, "GET", "/api/datasources/uid/gone/health", "")
 	r.want(200, me, "GET", "/api/datasources/proxy/uid/prom/api/v1/query?query=up", "")
 	r.want(403, me, "POST", "/api/datasources/proxy/uid/prom/api/v1/admin/tsdb/delete_series", "")
 	r.want(401, "", "POST", "/api/ds/query", "{}")
+}
+
+func TestHealthOfADatasource(t *testing.T) {
+	var asked []string
+	r := queryRig(t, &asked)
+	text := func(status int, uid string) string {
+		t.Helper()
+		raw, _ := json.Marshal(r.want(status, me, "GET", "/api/datasources/uid/"+uid+"/health", ""))
+		return string(raw)
+	}
+	is := func(got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s\nwant\n%s", got, want)
+		}
+	}
+	is(text(200, "prom"), `{"details":{"application":"Prometheus","features":{"rulerApiEnabled":false}},"message":"Successfully queried the Prometheus API.","status":"OK"}`)
+	is(text(200, "loki"), `{"message":"Data source successfully connected.","status":"OK"}`)
+	has(t, text(400, "gone"), `"status":"ERROR"`, "connection refused - There was an error returned querying the Prometheus API.")
+	is(text(400, "loki-gone"), `{"message":"Unable to connect with Loki. Please check the server logs for more details.","status":"ERROR"}`)
+	is(text(500, "nobody"), `{"message":"Unable to load datasource metadata"}`)
+	has(t, strings.Join(asked, "\n"), "/api/v1/query 1+1 grafana:store-password", "/loki/api/v1/query vector(1)+vector(1) :")
+	r.want(401, "", "GET", "/api/datasources/uid/prom/health", "")
+	r.want(200, me, "GET", "/api/health", "")
+}
+
+// plugins.disable_plugins takes bundled datasource plugins away, too; /api/health says nothing of it.
+func TestADatasourceWithoutItsPlugin(t *testing.T) {
+	var asked []string
+	r := queryRig(t, &asked)
+	r.down()
+	r.mustUp("GF_PLUGINS_DISABLE_PLUGINS=tempo, loki,mysql")
+	raw, _ := json.Marshal(r.want(404, me, "GET", "/api/datasources/uid/loki/health", ""))
+	if string(raw) != `{"message":"Plugin not registered","messageId":"plugin.notRegistered","statusCode":404}` {
+		t.Error(string(raw))
+	}
+	r.want(404, me, "POST", "/api/ds/query", `{"from":"now-1h","to":"now","queries":[{"refId":"A","datasource":{"uid":"loki"},"expr":"{a=\"b\"}"}]}`)
+	r.want(500, me, "GET", "/api/datasources/proxy/uid/loki/loki/api/v1/labels", "")
+	r.want(200, me, "GET", "/api/datasources/uid/loki", "")
+	r.want(200, me, "GET", "/api/datasources/uid/prom/health", "")
+	r.want(200, me, "GET", "/api/health", "")
 }
 
 func TestADashboardRunsAsAWhole(t *testing.T) {

@@ -12,7 +12,7 @@ import { findingLines, judge } from './lib/judge.ts';
 import { npmRun } from '../configs/whatToType.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
-import { endOrphanedPlugins } from './lib/orphanedPlugins.ts';
+import { endOrphans, orphanWords } from './lib/orphanedProcesses.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
 import { refuseForeign, refuseMoved, refuseTaken, repair } from './lib/repair.ts';
 import { run, Sentence } from './lib/sentence.ts';
@@ -55,7 +55,7 @@ async function up(name: string, progress: Progress): Promise<void> {
       for (const pid of breakDeadLocks(name))
         progress.line(`repair: removed the lock of process ${pid}, which is dead`);
     }
-    for (const pid of endOrphanedPlugins()) progress.line(`repair: ended the plugin ${pid} of a killed run`);
+    for (const orphan of endOrphans()) progress.line(orphanWords(orphan));
     const stack = await openStack(name, true);
     if (!stack) throw new Sentence(`The stack ${name} cannot be opened.`);
     const before = await exportState(stack);

@@ -14,7 +14,17 @@ import { addPulumi, prepare } from './lib/environment.ts';
 import { forgetHistory, forgetKept, forgetSettings, stacksIn } from './lib/forget.ts';
 import { npmRun } from '../configs/whatToType.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
-import { apart, isEmpty, leftWords, type Things, thingsOf } from './lib/owner.ts';
+import { endOrphans, orphanWords } from './lib/orphanedProcesses.ts';
+import {
+  apart,
+  isEmpty,
+  leftWords,
+  strays,
+  type Thing,
+  type Things,
+  thingsOf,
+  without,
+} from './lib/owner.ts';
 import { stackFile } from './lib/paths.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
@@ -89,8 +99,16 @@ async function down(name: string, progress: Progress): Promise<void> {
     await mustAnswer(engine, name, rig === 'engine' && address === process.env['DOCKER_HOST']);
     if (isOwnBackend()) breakDeadLocks(name);
     if (state) refuseProtected(name, protectedResources(state));
+    for (const orphan of endOrphans()) progress.line(orphanWords(orphan));
     // Sorted while there is a state to tell by.
-    const before = apart(await thingsOf(engine, name), state);
+    const found = apart(await thingsOf(engine, name), state);
+    // First: the engine refuses to remove a volume or a network that a helper uses.
+    const helpers = [
+      ...found.own.containers.filter(({ id, helper }) => helper && !isKnownTo(state, id)),
+      ...strays(found.foreign),
+    ];
+    removed.push(...(await removeHelpers(engine, helpers)));
+    const before = { own: without(found.own, helpers), foreign: without(found.foreign, helpers) };
     const isTaken = before.foreign.volumes.some(({ id }) => state && known(state).volumes.includes(id));
     if (stack && state) removed.push(...(await removeStack(stack, state, isTaken, progress)));
     progress.step('leftovers');
@@ -178,6 +196,17 @@ function refuseProtected(name: string, guarded: string[]): void {
     `Nothing was changed: ${guarded.join(', ')} ${guarded.length === 1 ? 'is' : 'are'} protected, because the stack is marked as production.\n` +
       `To delete the data for good:\n  eval "$(npm run -s env)"\n  pulumi state unprotect --all --yes -s ${name}\n  ${npmRun('down', name)}`,
   );
+}
+
+const isKnownTo = (state: Deployment | undefined, id: string): boolean =>
+  state !== undefined && known(state).containers.includes(id);
+
+/** Containers that interrupted jobs left. They are in no state. */
+async function removeHelpers({ docker }: Engine, helpers: Thing[]): Promise<string[]> {
+  const count = await removeEach(helpers, ({ id }) =>
+    docker.getContainer(id).remove({ force: true, v: true }),
+  );
+  return count === 0 ? [] : [`${count} ${count === 1 ? 'helper' : 'helpers'} of interrupted jobs`];
 }
 
 /** What the stack made and its state no longer had. Volumes too: their stack is being removed. */

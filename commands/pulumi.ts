@@ -1,8 +1,7 @@
 /**
  * `pulumi` in a shell that has evaluated `npm run -s env`: the CLI as it is, with its own arguments, terminal and exit
  * code. Pulumi takes its lock before the program runs, and of a lock whose process is dead it only says `pulumi
- * cancel`, which mends nothing; of a job that cannot start it knows no cause, nor of what a killed run left. So after a
- * failure this adds what to type.
+ * cancel`, which repairs nothing; nor does it know what a killed run left. So after a failure this adds what to type.
  */
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';

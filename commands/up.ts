@@ -1,22 +1,24 @@
 /**
- * `npm run up [-- -s <stack>]`: brings a stack up and says where it is. Repairs what a killed run left. A second run
- * says that nothing changed.
+ * `npm run up [-- -s <stack>]`: brings a stack up and says where it is. Repairs what a killed run left. A program that
+ * fails does not hold up the others. A second run says that nothing changed.
  */
 import type { OutputMap } from '@pulumi/pulumi/automation/index.js';
 import type { Settings } from '../configs/settings.ts';
 import { mustExist, readArguments } from './lib/arguments.ts';
 import { connect, defaultAddress, type Engine } from './lib/engine.ts';
 import { addPulumi, type Environment, prepare } from './lib/environment.ts';
-import { collectFacts } from './lib/facts.ts';
+import { collectFacts, within } from './lib/facts.ts';
+import { aftermath } from './lib/failures.ts';
 import { findingLines, judge } from './lib/judge.ts';
 import { npmRun } from '../configs/whatToType.ts';
 import { breakDeadLocks, holdStack } from './lib/locks.ts';
 import { type Progress, showProgress } from './lib/progress.ts';
-import { endOrphanedPlugins } from './lib/orphanedPlugins.ts';
+import { endOrphans, orphanWords } from './lib/orphanedProcesses.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
 import { refuseForeign, refuseMoved, refuseTaken, repair } from './lib/repair.ts';
 import { run, Sentence } from './lib/sentence.ts';
 import { publishedPorts, settingsOf } from './lib/stackSettings.ts';
+import { runningServices } from './lib/statusFacts.ts';
 import { tunnel } from './lib/tunnel.ts';
 import { withOwnWords } from './lib/unhealthy.ts';
 
@@ -55,7 +57,7 @@ async function up(name: string, progress: Progress): Promise<void> {
       for (const pid of breakDeadLocks(name))
         progress.line(`repair: removed the lock of process ${pid}, which is dead`);
     }
-    for (const pid of endOrphanedPlugins()) progress.line(`repair: ended the plugin ${pid} of a killed run`);
+    for (const orphan of endOrphans()) progress.line(orphanWords(orphan));
     const stack = await openStack(name, true);
     if (!stack) throw new Sentence(`The stack ${name} cannot be opened.`);
     const before = await exportState(stack);
@@ -77,9 +79,22 @@ async function up(name: string, progress: Progress): Promise<void> {
     const changed = await operate(
       stack,
       progress,
-      { verb: 'reading the program', again, before: state, enrich: withOwnWords(engine, name) },
+      {
+        verb: 'reading the program',
+        again,
+        before: state,
+        enrich: withOwnWords(engine, name),
+        closing: async (failures, notTried) =>
+          aftermath({
+            stack: name,
+            failures,
+            notTried,
+            // The engine may be what has failed.
+            running: await within(10_000, runningServices(engine, name)).catch(() => undefined),
+          }),
+      },
       async (options) => {
-        ({ outputs } = await stack.up({ ...options, replace }));
+        ({ outputs } = await stack.up({ ...options, replace, continueOnError: true }));
       },
     );
     progress.end(changed === 0 ? 'nothing changed' : `${changed} changed`);

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { connect, defaultAddress, type Engine, label, labelled } from './engine.ts';
+import { connect, defaultAddress, type Engine } from './engine.ts';
 import { within } from './facts.ts';
 import { npmRun } from '../../configs/whatToType.ts';
 import { deadLocks, locksOf } from './locks.ts';
@@ -11,10 +11,9 @@ import { hostNamed } from './stackSettings.ts';
 import { type Deployment, hostOf, known, pendingOperations } from './state.ts';
 
 /**
- * What the CLI cannot say after an `up` of its own has failed: which services of the stack do not run (a job that
- * stands in such a service's network cannot start, and then nothing of the program speaks), what a killed run left, and
- * who else has the stack's compose project. Undefined when there is none of it, when it was another operation, when
- * another command is at work on the stack, and when the engine does not answer.
+ * What the CLI cannot say after an `up` of its own has failed: what a killed run or somebody's hand has left, and who
+ * else has the stack's compose project. Undefined when there is none of it, when it was another operation, when another
+ * command is working on the stack, and when the engine does not answer.
  *
  * @param told stacks whose line to type stands there already
  */
@@ -54,8 +53,6 @@ const isHeld = (name: string): boolean =>
 
 /** Why an `up` may fail although nothing is wrong with the settings. */
 export interface Causes {
-  /** Services. */
-  stopped: string[];
   /** What a killed run left, or somebody's hand: each a clause. */
   left: string[];
   /** What to say of containers that are not Taffrail's. */
@@ -68,8 +65,7 @@ export async function causesOf(
   stack: string,
   state: Deployment | undefined,
 ): Promise<Causes> {
-  const [stopped, foreign, present] = await Promise.all([
-    stoppedServices(engine, stack),
+  const [foreign, present] = await Promise.all([
     refuseForeign(engine, stack).then(
       () => undefined,
       (error: unknown) => {
@@ -79,9 +75,8 @@ export async function causesOf(
     ),
     look(engine, stack),
   ]);
-  const left =
-    state && isHere(engine, state, present) ? clauses(state, planRepair(state, present), stopped) : [];
-  return { stopped, left, foreign };
+  const left = state && isHere(engine, state, present) ? clauses(state, planRepair(state, present)) : [];
+  return { left, foreign };
 }
 
 /** Whether a state is of this engine, which may have got a new name since: another one's says nothing about it. */
@@ -92,49 +87,32 @@ function isHere({ address }: Engine, state: Deployment, { allContainers, allNetw
   return containers.some((id) => allContainers.has(id)) || networks.some((id) => allNetworks.has(id));
 }
 
-function clauses(state: Deployment, plan: Repair, stopped: readonly string[]): string[] {
-  const cutOff = pendingOperations(state);
+/** Helpers are not among them: a job removes that of its predecessor. */
+function clauses(state: Deployment, plan: Repair): string[] {
+  const interrupted = pendingOperations(state);
   return [
-    ...cutOff.map((operation) => `${operation} was cut off`),
+    ...interrupted.map((operation) => `${operation} was interrupted`),
     ...plan.orphanContainers.map(({ name }) => `the container ${name} is in no state`),
     ...plan.orphanNetworks.map(({ name }) => `the network ${name} is in no state`),
-    ...plan.refresh.filter(
-      (words) => !cutOff.includes(words) && !stopped.some((service) => words === `${service} does not run`),
-    ),
+    ...plan.refresh.filter((words) => !interrupted.includes(words)),
   ];
 }
 
-async function stoppedServices(engine: Engine, stack: string): Promise<string[]> {
-  const { containers } = await labelled(engine, stack);
-  return containers
-    .filter(({ Labels, State }) => Labels[label.job] === undefined && State === 'exited')
-    .map(({ Labels, Id }) => Labels[label.service] ?? Id.slice(0, 12))
-    .sort();
-}
-
 /**
- * The causes, and once the line that mends them.
+ * The causes, and once the line that repairs them.
  *
  * @param told that line stands there already
- * @param ownBackend nobody elsewhere can be at work on the stack
+ * @param ownBackend nobody elsewhere can be working on the stack
  */
 export function causeWords(
   stack: string,
-  { stopped, left, foreign }: Causes,
+  { left, foreign }: Causes,
   { told, ownBackend } = { told: false, ownBackend: true },
 ): string | undefined {
   const words = foreign === undefined ? [] : [foreign];
-  const leftWords = `Not as it should be in the stack ${stack}: ${shortened(left)}.`;
-  const them = (list: readonly string[]) => (list.length === 1 ? 'it' : 'them');
-  if (!told && stopped.length > 0) {
-    if (left.length > 0) words.push(leftWords);
-    words.push(
-      `Stopped in the stack ${stack}: ${stopped.join(', ')}. To start ${them(stopped)} and go on:`,
-      `  ${npmRun('up', stack)}`,
-    );
-  } else if (!told && left.length > 0) {
-    const mend = ownBackend ? 'To mend' : 'If no other command is at work on it, to mend';
-    words.push(`${leftWords} ${mend} that and go on:`, `  ${npmRun('up', stack)}`);
+  if (!told && left.length > 0) {
+    const run = ownBackend ? 'Run' : 'If no other command is working on it, run';
+    words.push(`Stack ${stack} needs repair: ${shortened(left)}. ${run}:`, `  ${npmRun('up', stack)}`);
   }
   return words.length === 0 ? undefined : words.join('\n');
 }

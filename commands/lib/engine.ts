@@ -9,6 +9,7 @@ import Docker from 'dockerode';
 export const label = {
   project: 'com.docker.compose.project',
   service: 'com.docker.compose.service',
+  volume: 'com.docker.compose.volume',
   stack: 'dev.taffrail.stack',
   job: 'dev.taffrail.job',
   owner: 'dev.taffrail.owner',
@@ -120,6 +121,9 @@ export async function labelled(engine: Engine, stack: string) {
   const found = volumes.Volumes as typeof volumes.Volumes | null;
   return { containers, networks, volumes: found ?? [] };
 }
+
+/** Whether a container is a job's, made and removed by it: no service. */
+export const isHelper = ({ Labels }: Docker.ContainerInfo): boolean => Labels[label.job] !== undefined;
 
 /** A container's name without the engine's slash. */
 export const nameOf = (container: Docker.ContainerInfo): string =>

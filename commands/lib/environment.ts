@@ -36,6 +36,8 @@ export function ownVariables(set: Variables): Record<string, string> {
   const wanted: Record<string, string> = {
     PULUMI_HOME: pulumiFolder,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // A program that fails does not hold up the others.
+    PULUMI_CONTINUE_ON_ERROR: 'true',
   };
   if (set['PULUMI_ACCESS_TOKEN'] === undefined) wanted['PULUMI_BACKEND_URL'] = backendUrl;
   if (set['PULUMI_CONFIG_PASSPHRASE'] === undefined) wanted['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphraseFile;

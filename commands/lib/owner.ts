@@ -1,4 +1,4 @@
-import { defaultAddress, type Engine, label, labelled, nameOf } from './engine.ts';
+import { defaultAddress, type Engine, isHelper, label, labelled, nameOf } from './engine.ts';
 import { type Deployment, known, ownerOf } from './state.ts';
 
 /** One thing on the engine that carries a stack's label. A volume's identifier is its name. */
@@ -7,6 +7,9 @@ export interface Thing {
   name: string;
   /** Which state made it; undefined where that was never written down. */
   owner?: string | undefined;
+  /** A container of a job, which goes when the job has ended. */
+  helper?: boolean;
+  running?: boolean;
 }
 
 export interface Things {
@@ -20,7 +23,13 @@ export async function thingsOf(engine: Engine, stack: string): Promise<Things> {
   const { containers, networks, volumes } = await labelled(engine, stack);
   const owner = (labels: Record<string, string> | null | undefined) => labels?.[label.owner];
   return {
-    containers: containers.map((one) => ({ id: one.Id, name: nameOf(one), owner: owner(one.Labels) })),
+    containers: containers.map((one) => ({
+      id: one.Id,
+      name: nameOf(one),
+      owner: owner(one.Labels),
+      helper: isHelper(one),
+      running: one.State === 'running',
+    })),
     networks: networks.map(({ Id, Name, Labels }) => ({ id: Id, name: Name, owner: owner(Labels) })),
     volumes: volumes.map(({ Name, Labels }) => ({ id: Name, name: Name, owner: owner(Labels) })),
   };
@@ -48,6 +57,25 @@ export function apart(things: Things, state: Deployment | undefined): { own: Thi
   });
   return { own: pick(true), foreign: pick(false) };
 }
+
+/**
+ * Helpers of interrupted jobs whose stack is gone: they have ended, and nothing else has their owner. Pure.
+ *
+ * Whoever made them no longer has a state that could tell.
+ */
+export function strays({ containers, networks, volumes }: Things): Thing[] {
+  const isOver = ({ helper, running }: Thing) => helper === true && running !== true;
+  const owners = new Set(
+    [...containers.filter((one) => !isOver(one)), ...networks, ...volumes].map(({ owner }) => owner),
+  );
+  return containers.filter((one) => isOver(one) && !owners.has(one.owner));
+}
+
+/** The same things without some containers. */
+export const without = (things: Things, gone: readonly Thing[]): Things => ({
+  ...things,
+  containers: things.containers.filter(({ id }) => gone.every((one) => one.id !== id)),
+});
 
 export const isEmpty = ({ containers, networks, volumes }: Things): boolean =>
   containers.length + networks.length + volumes.length === 0;

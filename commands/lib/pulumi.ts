@@ -11,7 +11,7 @@ import { backendUrl, root } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { Sentence, wordsOf } from './sentence.ts';
 import { type Deployment, resources } from './state.ts';
-import { type Failure, watch } from './watch.ts';
+import { type Attempt, type Failure, watch } from './watch.ts';
 
 /** Whether the state is the folder of this checkout, where a lock names a process of this host. */
 export const isOwnBackend = (): boolean => process.env['PULUMI_BACKEND_URL'] === backendUrl;
@@ -53,6 +53,8 @@ interface OperationArgs {
   before: Deployment;
   /** Adds what the engine knows of a failure. */
   enrich?: (failures: Failure[]) => Promise<Failure[]>;
+  /** Lines that end the message when it failed. */
+  closing?: (failures: Failure[], notTried: Attempt[]) => Promise<string[]>;
 }
 
 /**
@@ -63,7 +65,7 @@ interface OperationArgs {
 export async function operate(
   stack: Stack,
   progress: Progress,
-  { verb, again, before, enrich }: OperationArgs,
+  { verb, again, before, enrich, closing }: OperationArgs,
   operation: (options: Operation) => Promise<unknown>,
 ): Promise<number> {
   const watcher = watch(progress, verb, resources(before).length);
@@ -89,8 +91,10 @@ export async function operate(
   } catch (error) {
     progress.end(undefined, true);
     if (told.interrupted) throw new Sentence(`Stopped. \`${again}\` goes on from here.`, 130);
-    const failures = watcher.failures();
-    throw asSentence(error, stack.name, enrich ? await enrich(failures) : failures);
+    const failures = enrich ? await enrich(watcher.failures()) : watcher.failures();
+    const { message, exitCode } = asSentence(error, stack.name, failures);
+    const lines = closing ? await closing(failures, watcher.notTried()) : [];
+    throw new Sentence(lines.length === 0 ? message : [message, '', ...lines].join('\n'), exitCode);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
   }

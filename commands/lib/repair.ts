@@ -1,12 +1,12 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js';
-import { type Engine, label, labelled, nameOf, projectContainers } from './engine.ts';
-import { apart, takenWords, thingsOf } from './owner.ts';
+import { type Engine, isHelper, label, labelled, nameOf, projectContainers } from './engine.ts';
+import { apart, strays, takenWords, thingsOf, without } from './owner.ts';
 import { npmRun } from '../../configs/whatToType.ts';
 import { Sentence } from './sentence.ts';
 import {
   type Deployment,
-  failedJobs,
   hostOf,
+  interruptedJobs,
   known,
   nameOfUrn,
   ownerOf,
@@ -21,6 +21,8 @@ export interface Present {
     id: string;
     name: string;
     running: boolean;
+    /** A container of a job. */
+    helper?: boolean;
     networks: string[];
     owner?: string | undefined;
   }[];
@@ -36,20 +38,20 @@ export interface Repair {
   /** Made by this state, as their label says, and no longer in it. */
   orphanContainers: { id: string; name: string }[];
   orphanNetworks: { id: string; name: string }[];
+  /** Containers of interrupted jobs. */
+  helpers: { id: string; name: string }[];
   /** Services that run without a network of theirs: the plugin does not see that, so they are made anew. */
   cutOff: { id: string; name: string }[];
   /** Why the state must be compared with the engine; empty when it need not. */
   refresh: string[];
-  /** Jobs that must run again, by URN. */
-  replace: string[];
 }
 
 /** Compares a state with an engine. Pure. Volumes are never orphans. */
 export function planRepair(state: Deployment, present: Present): Repair {
-  const { containers, networks, volumes, services } = known(state);
+  const { containers, networks, volumes } = known(state);
   const owner = ownerOf(state);
   const own = (by: string | undefined) => owner !== undefined && by === owner;
-  const orphanContainers = present.containers.filter((one) => own(one.owner) && !containers.includes(one.id));
+  const orphans = present.containers.filter((one) => own(one.owner) && !containers.includes(one.id));
   const orphanNetworks = present.networks.filter((one) => own(one.owner) && !networks.includes(one.id));
   const running = new Set(present.containers.filter((container) => container.running).map(({ id }) => id));
   const nameOfId = new Map(resources(state).flatMap(({ id, urn }) => (id ? [[id, nameOfUrn(urn)]] : [])));
@@ -64,10 +66,11 @@ export function planRepair(state: Deployment, present: Present): Repair {
   const cutOff = present.containers.filter(
     ({ id, running: runs, networks: has }) => runs && wanted.get(id)?.some((name) => !has.includes(name)),
   );
-  const stopped = services.filter((id) => present.allContainers.has(id) && !running.has(id));
+  const stopped = containers.filter((id) => present.allContainers.has(id) && !running.has(id));
   return {
-    orphanContainers,
+    orphanContainers: orphans.filter(({ helper }) => helper !== true),
     orphanNetworks,
+    helpers: orphans.filter(({ helper }) => helper === true),
     cutOff,
     refresh: [
       ...pendingOperations(state),
@@ -75,7 +78,6 @@ export function planRepair(state: Deployment, present: Present): Repair {
       ...words(stopped, 'does not run'),
       ...cutOff.map(({ name }) => `${name} has lost a network`),
     ],
-    replace: failedJobs(state),
   };
 }
 
@@ -101,6 +103,7 @@ export async function look(engine: Engine, stack: string): Promise<Present> {
       id: container.Id,
       name: nameOf(container),
       running: container.State === 'running' || container.State === 'restarting',
+      helper: isHelper(container),
       networks: Object.keys(container.NetworkSettings.Networks),
       owner: container.Labels[label.owner],
     })),
@@ -125,7 +128,9 @@ export async function refuseForeign(engine: Engine, stack: string): Promise<void
 
 /** Stops when another checkout's state, or one that is lost, made what has this stack's label. */
 export async function refuseTaken(engine: Engine, stack: string, state: Deployment): Promise<void> {
-  const words = takenWords(stack, engine.address, apart(await thingsOf(engine, stack), state));
+  const split = apart(await thingsOf(engine, stack), state);
+  const foreign = without(split.foreign, strays(split.foreign));
+  const words = takenWords(stack, engine.address, { ...split, foreign });
   if (words !== undefined) throw new Sentence(words);
 }
 
@@ -161,7 +166,7 @@ const plain = (address: string): string =>
  *
  * @param mayRemove whether what is in no state is certainly dead (own state folder and no other command at work)
  * @param refresh compares the state with the engine and drops pending creates
- * @returns the URNs to replace
+ * @returns the state as it is now, and the URNs of the jobs to repeat
  */
 export async function repair(
   engine: Engine,
@@ -170,6 +175,8 @@ export async function repair(
   options: { mayRemove: boolean; say: (words: string) => void; refresh: () => Promise<Deployment> },
 ): Promise<{ state: Deployment; replace: string[] }> {
   const { say, mayRemove } = options;
+  // What a killed run was doing; the refresh forgets it.
+  const interrupted = interruptedJobs(state);
   const plan = planRepair(state, await look(engine, stack.name));
   const orphans = [...plan.orphanContainers, ...plan.orphanNetworks];
   if (orphans.length > 0 && !mayRemove) {
@@ -178,11 +185,16 @@ export async function repair(
     throw new Sentence(
       [
         `On the engine, but not in the state of ${stack.name}: ${orphans.map(({ name }) => name).join(', ')}.`,
-        'If no other command is at work on this stack:',
+        'If no other command is working on this stack:',
         ...line('docker rm -f', plan.orphanContainers),
         ...line('docker network rm', plan.orphanNetworks),
       ].join('\n'),
     );
+  }
+  // With a shared backend they may be at work for somebody else. When its job runs again, that removes a helper.
+  for (const { id, name } of mayRemove ? plan.helpers : []) {
+    say(`repair: removing the helper ${name} of an interrupted run`);
+    await engine.docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreMissing);
   }
   for (const { id, name } of plan.orphanContainers) {
     say(`repair: removing the container ${name}, which is in no state`);
@@ -201,8 +213,11 @@ export async function repair(
     say(`repair: comparing the state with the engine, because ${shortened(plan.refresh)}`);
     current = await options.refresh();
   }
-  const replace = failedJobs(current);
-  for (const urn of replace) say(`repair: ${nameOfUrn(urn)} failed last time and runs again`);
+  // An interrupted job may have changed its volume or program while the state still has what was there before: with
+  // settings that match the state again, nothing else would run it. Pulumi refuses URNs that are not in the state.
+  const inState = new Set(resources(current).map(({ urn }) => urn));
+  const replace = interrupted.filter((urn) => inState.has(urn));
+  for (const urn of replace) say(`repair: ${nameOfUrn(urn)} was interrupted and runs again`);
   return { state: current, replace };
 }
 

@@ -15,11 +15,16 @@ export interface StateResource {
   id?: string;
   custom?: boolean;
   protect?: boolean;
+  /** It is deleted, and its successor is not there yet: the next `up` makes that one. */
+  pendingReplacement?: boolean;
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
 }
 
-const containerType = 'docker:index/container:Container';
+export const containerType = 'docker:index/container:Container';
+export const imageType = 'docker:index/remoteImage:RemoteImage';
+/** A job: a script that @pulumi/command runs. */
+export const jobType = 'command:local:Command';
 
 export const resources = (state: Deployment): StateResource[] => state.deployment.resources ?? [];
 const ofType = (state: Deployment, type: string) =>
@@ -28,21 +33,6 @@ const ofType = (state: Deployment, type: string) =>
 /** `urn:…::loki-files` -> `loki-files`. */
 export const nameOfUrn = (urn: string): string => urn.slice(urn.lastIndexOf('::') + 2);
 
-/**
- * The URNs of jobs that ended badly. They are in the state as made, so that nothing but `--replace` runs them again.
- */
-export function failedJobs(state: Deployment): string[] {
-  return ofType(state, containerType)
-    .filter(({ inputs, outputs }) => {
-      const code = outputs?.['exitCode'];
-      const labels = [...listOf(inputs?.['labels']), ...listOf(outputs?.['labels'])];
-      const isJob = labels.some((entry) => entry['label'] === 'dev.taffrail.job');
-      // No code at all: it could not even be started.
-      return isJob && code !== 0;
-    })
-    .map(({ urn }) => urn);
-}
-
 const listOf = (value: unknown): Record<string, unknown>[] =>
   Array.isArray(value) ? (value as Record<string, unknown>[]) : [];
 
@@ -50,6 +40,12 @@ const listOf = (value: unknown): Record<string, unknown>[] =>
 export const pendingOperations = (state: Deployment): string[] =>
   (state.deployment.pending_operations ?? []).map(
     ({ resource, type }) => `${type} ${nameOfUrn(resource.urn)}`,
+  );
+
+/** The URNs of jobs that a killed run left in the middle. */
+export const interruptedJobs = (state: Deployment): string[] =>
+  (state.deployment.pending_operations ?? []).flatMap(({ resource }) =>
+    resource.type === jobType ? [resource.urn] : [],
   );
 
 /** What the stack writes on all it makes, in hex; undefined before its first `up`. */
@@ -76,7 +72,8 @@ export const protectedResources = (state: Deployment): string[] =>
 
 /** Engine identifiers of what the state knows. */
 export function known(state: Deployment) {
-  const ids = (type: string) => ofType(state, type).flatMap(({ id }) => (id ? [id] : []));
+  const ids = (type: string) =>
+    ofType(state, type).flatMap(({ id, pendingReplacement }) => (id && !pendingReplacement ? [id] : []));
   const pending = (state.deployment.pending_operations ?? []).flatMap(({ resource }) =>
     resource.id ? [resource.id] : [],
   );
@@ -84,28 +81,24 @@ export function known(state: Deployment) {
     containers: [...ids(containerType), ...pending],
     networks: [...ids('docker:index/network:Network'), ...pending],
     volumes: ids('docker:index/volume:Volume'),
-    /** Services, which must be running; a job need not. */
-    services: ofType(state, containerType).flatMap(({ id, inputs }) =>
-      id && inputs?.['mustRun'] !== false && inputs?.['start'] !== false ? [id] : [],
-    ),
   };
 }
 
-/** The networks on which each service must be: names by the container's identifier. */
+/** The networks that each container must be on: names by its identifier. */
 export const wantedNetworks = (state: Deployment): Map<string, string[]> =>
   new Map(
     ofType(state, containerType).flatMap(({ id, inputs }) => {
       const names = listOf(inputs?.['networksAdvanced']).flatMap(({ name }) =>
         typeof name === 'string' ? [name] : [],
       );
-      return id === undefined || inputs?.['mustRun'] === false ? [] : [[id, names]];
+      return id === undefined ? [] : [[id, names]];
     }),
   );
 
 /** Names of the images that the stack pulled or built. */
 export const imageNames = (state: Deployment): string[] => [
   ...new Set(
-    ofType(state, 'docker:index/remoteImage:RemoteImage').flatMap(({ outputs, inputs }) => {
+    ofType(state, imageType).flatMap(({ outputs, inputs }) => {
       const name = outputs?.['name'] ?? inputs?.['name'];
       return typeof name === 'string' ? [name] : [];
     }),

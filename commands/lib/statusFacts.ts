@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { type Engine, label, labelled } from './engine.ts';
+import { type Engine, isHelper, label, labelled } from './engine.ts';
 import type { PublishedPort } from './stackSettings.ts';
 
 export interface ServiceStatus {
@@ -23,8 +23,6 @@ export interface StackStatus {
   address: string;
   engineVersion: string;
   services: ServiceStatus[];
-  /** Jobs that ended badly. */
-  failedJobs: string[];
   /** Bytes; undefined where the engine does not know. */
   volumes: { name: string; size: number | undefined }[];
   addresses: { name: string; address: string; port: number }[];
@@ -42,15 +40,9 @@ export async function lookAtStack(
     engine.docker.version(),
     engine.docker.df() as Promise<{ Volumes?: VolumeUsage[] | null }>,
   ]);
-  const isJob = ({ Labels }: Docker.ContainerInfo) => Labels[label.job] !== undefined;
   const sizes = new Map((usage.Volumes ?? []).map(({ Name, UsageData }) => [Name, UsageData?.Size]));
   const services = await Promise.all(
-    containers.filter((one) => !isJob(one)).map((one) => serviceStatus(engine, one)),
-  );
-  const jobs = await Promise.all(
-    containers
-      .filter(isJob)
-      .map(async (one) => ({ one, seen: await engine.docker.getContainer(one.Id).inspect() })),
+    containers.filter((one) => !isHelper(one)).map((one) => serviceStatus(engine, one)),
   );
   const short = (name: string) => name.replace(`${project}-`, '');
   return {
@@ -58,11 +50,12 @@ export async function lookAtStack(
     address: engine.address,
     engineVersion: version.Version,
     services: services.sort((a, b) => a.name.localeCompare(b.name)),
-    failedJobs: jobs
-      .filter(({ seen }) => seen.State.ExitCode !== 0)
-      .map(({ one }) => one.Labels[label.job] ?? ''),
     volumes: volumes
-      .map(({ Name }) => ({ name: short(Name), size: sizes.get(Name) }))
+      // Pulumi adds a random end to the name of a volume that is no data.
+      .map(({ Name, Labels }) => ({
+        name: labelsOf(Labels)[label.volume] ?? short(Name),
+        size: sizes.get(Name),
+      }))
       .sort((a, b) => (b.size ?? 0) - (a.size ?? 0)),
     addresses: published.map(({ setting, address, port }) => ({
       name: setting.replace(/(\.publish)?\.port$/, ''),
@@ -70,6 +63,18 @@ export async function lookAtStack(
       port,
     })),
   };
+}
+
+/** The engine says null for none, whatever the type says. */
+const labelsOf = (labels: Record<string, string> | null): Record<string, string> => labels ?? {};
+
+/** The services of a stack that run, by name. */
+export async function runningServices(engine: Engine, stack: string): Promise<string[]> {
+  const { containers } = await labelled(engine, stack);
+  return containers
+    .filter((one) => !isHelper(one) && one.State === 'running')
+    .map(({ Labels, Id }) => Labels[label.service] ?? Id.slice(0, 12))
+    .sort();
 }
 
 interface VolumeUsage {

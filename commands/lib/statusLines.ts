@@ -7,7 +7,7 @@ import { hostPart, thisHost, tunnel } from './tunnel.ts';
 export function statusLines(seen: StackStatus, now: number, here = thisHost()): string[] {
   const { stack, address, engineVersion, services, volumes } = seen;
   const head = `Stack ${stack} on ${address} (Docker ${engineVersion})`;
-  if (services.length === 0) return [head, '', `Nothing of it runs.  ${npmRun('up', stack)}`];
+  if (services.length === 0) return [head, '', `Nothing is running. Start it with: ${npmRun('up', stack)}`];
   const rows = services.map((service) => [
     service.name,
     stateOf(service),
@@ -19,7 +19,6 @@ export function statusLines(seen: StackStatus, now: number, here = thisHost()): 
     head,
     '',
     ...table([['SERVICE', 'STATE', 'SINCE', 'MEMORY', 'RESTARTS'], ...rows]),
-    ...seen.failedJobs.map((job) => `The job ${job} failed; ${npmRun('up', stack)} repeats it.`),
     '',
     ...table([
       ['VOLUME', 'SIZE'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explained, explainedAll } from '../../commands/lib/failures.ts';
+import { aftermath, explained, explainedAll, subjectOf } from '../../commands/lib/failures.ts';
 import { cliWords } from '../../commands/lib/pulumi.ts';
 import { cleaned } from '../../commands/lib/watch.ts';
 
@@ -96,6 +96,71 @@ describe('a failure is told with what to type', () => {
       'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
       /stopped answering.*\n.*npm run doctor -- -s prod$/m,
     ],
+    ...[
+      'The Docker engine at unix:///var/run/docker.sock does not answer: connect ENOENT /var/run/docker.sock',
+      'The Docker engine at unix:///run/docker.sock does not answer: connect ECONNREFUSED /run/docker.sock',
+      'connect ECONNREFUSED /var/run/docker.sock',
+      'The Docker engine at ssh://root@vps does not answer: socket hang up',
+    ].map((words): [string, string, RegExp] => [
+      'an engine that is gone in the middle of a job',
+      words,
+      /^The Docker engine stopped answering\.\nSee why: {2}npm run doctor -- -s prod\n/,
+    ]),
+    [
+      'a socket that the user may not use',
+      'The Docker engine at unix:///var/run/docker.sock does not answer: connect EACCES /var/run/docker.sock',
+      /^The user may not use the socket.*npm run doctor -- -s prod$/ms,
+    ],
+    [
+      'a key that the host does not accept, in a job',
+      'The Docker engine at ssh://root@vps.example.com:2222 does not answer: root@vps.example.com: Permission denied (publickey,password).',
+      /no key that the host accepts.*ssh -p 2222 root@vps\.example\.com docker version .*ssh-copy-id -p 2222 root@vps\.example\.com .*npm run doctor -- -s prod$/ms,
+    ],
+    [
+      'such a key, in the docker plugin',
+      'error during connect: Get "http://docker.example.com/v1.44/info": command [ssh -l root -- vps docker system dial-stdio] has exited with exit status 255, make sure the URL is valid: stderr=root@vps: Permission denied (publickey).',
+      /Try: {2}ssh root@vps docker version /,
+    ],
+    [
+      'a host that ssh does not know',
+      'The Docker engine at ssh://root@[fd00::1] does not answer: No ED25519 host key is known for fd00::1 and you have requested strict checking.\nHost key verification failed.',
+      /does not know the key.*ssh root@fd00::1 true .*npm run doctor -- -s prod$/ms,
+    ],
+    [
+      'a host with another key than before',
+      'The Docker engine at ssh://vps:2222 does not answer: @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification failed.',
+      /another key than before.*ssh-keygen -R '\[vps\]:2222' && ssh -p 2222 vps true .*npm run doctor -- -s prod$/ms,
+    ],
+    [
+      'an sshd that drops connections',
+      'The Docker engine at ssh://root@vps does not answer: kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.0.0.1 port 22',
+      /MaxStartups.*PULUMI_PARALLEL=4 npm run up -- -s prod .*npm run doctor -- -s prod$/ms,
+    ],
+    [
+      'a host without sshd',
+      'The Docker engine at ssh://root@vps does not answer: ssh: connect to host vps port 22: Connection refused',
+      /cannot be reached by ssh\.\nTry: {2}ssh root@vps true /,
+    ],
+    [
+      'a host whose name does not resolve',
+      'ssh: Could not resolve hostname vps.invalid: Temporary failure in name resolution',
+      /cannot be reached by ssh\.\nTry: {2}ssh vps\.invalid true /,
+    ],
+    [
+      'no ssh',
+      'The Docker engine at ssh://root@vps does not answer: there is no program ssh on the PATH',
+      /openssh-client/,
+    ],
+    [
+      'no docker on the host',
+      'The Docker engine at ssh://root@vps does not answer: bash: line 1: docker: command not found',
+      /no docker on the PATH of the user.*ssh root@vps docker version/s,
+    ],
+    [
+      'no node',
+      cleaned('exec: "node": executable file not found in $PATH: running "components/jobs/files.ts":\n'),
+      /jobs need node.*npm ci/s,
+    ],
     [
       'a protected volume',
       'resource "urn:…" cannot be deleted\nbecause it is protected',
@@ -120,6 +185,80 @@ describe('a failure is told with what to type', () => {
   it('tells a thing once', () => {
     const failure = { name: 'a', type: undefined, words: 'broken' };
     expect(explainedAll([failure, { ...failure }], around)).toBe('a: broken');
+  });
+
+  it('names who has the same failure together, and a cause once', () => {
+    const failed = (name: string, words: string) => ({ name, type: job, words });
+    expect(
+      explainedAll(
+        [
+          failed('loki-files', 'connect ENOENT /run/docker.sock'),
+          failed('prometheus-reload', 'Prometheus does not run'),
+          failed('grafana-files', 'connect ENOENT /run/docker.sock'),
+          failed('redis-files', 'The Docker engine at unix:///x does not answer: socket hang up'),
+        ],
+        around,
+      ),
+    ).toBe(
+      [
+        'The Docker engine stopped answering.',
+        'See why:  npm run doctor -- -s prod',
+        '    loki, grafana: connect ENOENT /run/docker.sock',
+        '    redis: The Docker engine at unix:///x does not answer: socket hang up',
+        '',
+        'prometheus: Prometheus does not run',
+      ].join('\n'),
+    );
+  });
+});
+
+const job = 'command:local:Command';
+const image = 'docker:index/remoteImage:RemoteImage';
+const container = 'docker:index/container:Container';
+
+it.each([
+  [job, 'loki-files', 'loki'],
+  [job, 'loki-restart', 'loki'],
+  [job, 'node-exporter-reload', 'node-exporter'],
+  [job, 'cadvisor-proof', 'cadvisor'],
+  [job, 'postgres-password', 'postgres'],
+  [job, 'redis-queue-role', 'redis-queue'],
+  [image, 'image-node-exporter', 'image node-exporter'],
+  [image, 'image-loki-0123456789ab', 'image loki'],
+  [image, 'bot-image', 'image bot'],
+  [container, 'shop-reload', 'shop-reload'],
+  ['docker:index/volume:Volume', 'loki-data', 'loki-data'],
+])('of the %s %s a person reads %s', (type, name, subject) => {
+  expect(subjectOf({ type, name })).toBe(subject);
+});
+
+describe('an `up` of which a part has failed', () => {
+  const failures = [{ type: job, name: 'loki-files', words: 'no' }];
+  const again = 'Fix the cause and run the command again; it repeats what failed:  npm run up -- -s prod';
+
+  it('says which programs were not tried because of it, what runs all the same, and how to go on', () => {
+    const notTried = [
+      { type: container, name: 'loki' },
+      { type: job, name: 'loki-restart' },
+      { type: job, name: 'grafana-reload' },
+      { type: container, name: 'grafana' },
+      { type: 'docker:index/volume:Volume', name: 'x-data' },
+    ];
+    expect(aftermath({ stack: 'prod', failures, notTried, running: ['postgres', 'redis'] })).toEqual([
+      'Not tried because of that: grafana.',
+      'Running all the same: postgres, redis.',
+      again,
+    ]);
+    expect(aftermath({ stack: 'prod', failures, notTried: [], running: [] })).toEqual([
+      'Nothing is running.',
+      again,
+    ]);
+    expect(aftermath({ stack: 'prod', failures, notTried: [], running: undefined })).toEqual([again]);
+  });
+
+  it('says nothing of that where the program itself has failed: the settings, the passphrase', () => {
+    const program = [{ type: undefined, name: undefined, words: 'prod has 2 mistakes' }];
+    expect(aftermath({ stack: 'prod', failures: program, notTried: [], running: ['loki'] })).toEqual([]);
   });
 });
 

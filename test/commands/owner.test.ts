@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { apart, deletion, isEmpty, leftWords, takenWords, type Things } from '../../commands/lib/owner.ts';
+import {
+  apart,
+  deletion,
+  isEmpty,
+  leftWords,
+  strays,
+  takenWords,
+  type Things,
+  without,
+} from '../../commands/lib/owner.ts';
 import type { Deployment } from '../../commands/lib/state.ts';
 
 const resource = (type: string, name: string, id: string, outputs = {}) => ({
@@ -57,6 +66,22 @@ describe("whose a stack's things are", () => {
     const split = apart(nothing, undefined);
     expect(isEmpty(split.own) && isEmpty(split.foreign)).toBe(true);
     expect(takenWords('local', 'unix:///s', split)).toBeUndefined();
+  });
+});
+
+describe('helpers of a stack that is gone', () => {
+  const helper = (owner: string, running = false) => ({ ...thing('h1', owner), helper: true, running });
+
+  it('belong to nobody once they have ended and nothing else has their owner', () => {
+    const alone = both(made('aa'), { ...nothing, containers: [helper('bb')] });
+    expect(strays(alone)).toEqual([helper('bb')]);
+    expect(without(alone, strays(alone))).toEqual(made('aa'));
+  });
+
+  it('are left alone while they run, or while anything else of their owner is there', () => {
+    expect(strays({ ...nothing, containers: [helper('bb', true)] })).toEqual([]);
+    expect(strays({ ...nothing, containers: [helper('bb')], volumes: [thing('v1', 'bb')] })).toEqual([]);
+    expect(strays(made('aa'))).toEqual([]);
   });
 });
 

@@ -11,7 +11,6 @@ import {
 } from '../../commands/lib/repair.ts';
 import {
   type Deployment,
-  failedJobs,
   hostOf,
   imageNames,
   protectedResources,
@@ -24,11 +23,7 @@ const container = (name: string, id: string, more: Partial<StateResource> = {}):
   const type = 'docker:index/container:Container';
   return { urn: urn(type, name), type, id, custom: true, inputs: {}, outputs: {}, ...more };
 };
-const job = (name: string, id: string, exitCode: unknown): StateResource =>
-  container(name, id, {
-    inputs: { mustRun: false, labels: [{ label: 'dev.taffrail.job', value: name }] },
-    outputs: { exitCode },
-  });
+const job = (name: string): StateResource => other('command:local:Command', name, `${name}-1`);
 const other = (type: string, name: string, id: string): StateResource => ({
   urn: urn(type, name),
   type,
@@ -49,18 +44,23 @@ const stateOf = (...resources: StateResource[]): Deployment => ({
   version: 3,
   deployment: { resources: [owner, ...resources] },
 });
-const state = stateOf(network, volume, container('loki', 'c1'), job('loki-files', 'j1', 0));
+const state = stateOf(network, volume, container('loki', 'c1'), job('loki-files'));
 const present: Present = {
-  containers: [
-    { id: 'c1', name: 'taffrail-local-loki', running: true, networks: ['stores'], owner: 'aa11' },
-    { id: 'j1', name: 'taffrail-local-loki-files', running: false, networks: [], owner: 'aa11' },
-  ],
+  containers: [{ id: 'c1', name: 'taffrail-local-loki', running: true, networks: ['stores'], owner: 'aa11' }],
   networks: [{ id: 'n1', name: 'taffrail-local-stores', used: true, owner: 'aa11' }],
   volumes: ['taffrail-local-loki-data', 'somebody-elses'],
   allNetworks: new Set(['n1', 'bridge']),
-  allContainers: new Set(['c1', 'j1', 'x']),
+  allContainers: new Set(['c1', 'x']),
 };
-const nothing = { orphanContainers: [], orphanNetworks: [], cutOff: [], refresh: [], replace: [] };
+const helper = {
+  id: 'h1',
+  name: 'taffrail-local-loki-files',
+  running: true,
+  helper: true,
+  networks: [],
+  owner: 'aa11',
+};
+const nothing = { orphanContainers: [], orphanNetworks: [], helpers: [], cutOff: [], refresh: [] };
 
 describe('the repair before `up` (3.5)', () => {
   it('does nothing where engine and state agree', () => {
@@ -72,7 +72,7 @@ describe('the repair before `up` (3.5)', () => {
       ...present,
       volumes: [...present.volumes, 'taffrail-local-orphan'],
     });
-    expect(plan.orphanContainers.map(({ id }) => id)).toEqual(['c1', 'j1']);
+    expect(plan.orphanContainers.map(({ id }) => id)).toEqual(['c1']);
     expect(plan.orphanNetworks.map(({ id }) => id)).toEqual(['n1']);
     expect(JSON.stringify(plan)).not.toContain('orphan"');
   });
@@ -118,26 +118,24 @@ describe('the repair before `up` (3.5)', () => {
     expect(planRepair(pending, present).refresh).toEqual(['creating grafana']);
     expect(planRepair(state, { ...present, allNetworks: new Set() }).refresh).toEqual(['stores is gone']);
     expect(planRepair(state, { ...present, volumes: [] }).refresh).toEqual(['loki-data is gone']);
-    expect(planRepair(state, { ...present, containers: [], allContainers: new Set(['j1']) }).refresh).toEqual(
-      ['loki is gone'],
-    );
+    expect(planRepair(state, { ...present, containers: [], allContainers: new Set(['x']) }).refresh).toEqual([
+      'loki is gone',
+    ]);
     const stopped = present.containers.map((one) => ({ ...one, running: false }));
     expect(planRepair(state, { ...present, containers: stopped }).refresh).toEqual(['loki does not run']);
   });
 
-  it('repeats exactly the jobs that ended badly, or never started', () => {
-    const failed = stateOf(
-      job('a', 'j1', 0),
-      job('b', 'j2', 1),
-      job('c', 'j3', 137),
-      job('never-ran', 'j4', undefined),
-      container('service', 'c1', { outputs: { exitCode: 1 } }),
-    );
-    expect(failedJobs(failed)).toEqual([
-      urn('docker:index/container:Container', 'b'),
-      urn('docker:index/container:Container', 'c'),
-      urn('docker:index/container:Container', 'never-ran'),
-    ]);
+  it('finds helpers of interrupted jobs, running or not; none is a service, and none of another state', () => {
+    const plan = (one: Present['containers'][number]) =>
+      planRepair(state, { ...present, containers: [...present.containers, one] });
+    expect(plan(helper)).toEqual({ ...nothing, helpers: [helper] });
+    expect(plan({ ...helper, running: false }).helpers).toHaveLength(1);
+    expect(plan({ ...helper, owner: 'bb22' })).toEqual(nothing);
+  });
+
+  it('leaves to Pulumi what it has deleted and not made again yet', () => {
+    const failed = stateOf(network, volume, container('loki', 'c0', { pendingReplacement: true }));
+    expect(planRepair(failed, { ...present, containers: [] })).toEqual(nothing);
   });
 
   it('survives a state with nothing in it', () => {
@@ -202,8 +200,80 @@ it('what is in no state of a shared backend is named, each kind with its line, a
   );
   const networksOnly = { ...lists, listContainers: () => Promise.resolve([]) };
   await expect(repaired(networksOnly)).rejects.toThrow(
-    /at work on this stack:\n {2}docker network rm p-front$/,
+    /working on this stack:\n {2}docker network rm p-front$/,
   );
+});
+
+describe('after a run that was killed while a job was at work', () => {
+  const lists = (removed: string[]) => ({
+    listContainers: () =>
+      Promise.resolve([
+        {
+          Id: 'h1',
+          Names: ['/taffrail-prod-loki-files'],
+          State: 'running',
+          Labels: {
+            'dev.taffrail.stack': 'prod',
+            'dev.taffrail.owner': 'aa11',
+            'dev.taffrail.job': 'loki-files',
+          },
+          NetworkSettings: { Networks: {} },
+        },
+      ]),
+    listNetworks: () => Promise.resolve([]),
+    listVolumes: () => Promise.resolve({ Volumes: null }),
+    getContainer: (id: string) => ({
+      remove: () => {
+        removed.push(id);
+        return Promise.resolve();
+      },
+    }),
+  });
+  const pending = (...resources: StateResource[]): Deployment => ({
+    version: 3,
+    deployment: {
+      resources: [owner, ...resources],
+      pending_operations: [
+        { type: 'updating', resource: job('loki-reload') },
+        { type: 'creating', resource: job('grafana-files') },
+        { type: 'creating', resource: container('grafana', '') },
+      ],
+    },
+  });
+  const run = async (mayRemove: boolean, before: Deployment, after: Deployment) => {
+    const [removed, said]: [string[], string[]] = [[], []];
+    const { replace } = await repair(
+      { docker: lists(removed) } as unknown as Engine,
+      { name: 'prod' } as unknown as Stack,
+      before,
+      { mayRemove, say: (words) => said.push(words), refresh: () => Promise.resolve(after) },
+    );
+    return { removed, said, replace };
+  };
+
+  it('removes its helper, and repeats it where the state still has it: Pulumi refuses URNs it does not know', async () => {
+    const { removed, said, replace } = await run(
+      true,
+      pending(job('loki-reload')),
+      stateOf(job('loki-reload')),
+    );
+    expect(removed).toEqual(['h1']);
+    expect(said).toEqual([
+      'repair: removing the helper taffrail-prod-loki-files of an interrupted run',
+      'repair: comparing the state with the engine, because updating loki-reload, creating grafana-files, creating grafana',
+      'repair: loki-reload was interrupted and runs again',
+    ]);
+    expect(replace).toEqual([urn('command:local:Command', 'loki-reload')]);
+  });
+
+  it('repeats no job without that', async () => {
+    expect((await run(true, stateOf(job('loki-reload')), stateOf())).replace).toEqual([]);
+  });
+
+  it('leaves helpers alone where they may be somebody else’s work: their jobs remove them', async () => {
+    const { removed, said } = await run(false, stateOf(), stateOf());
+    expect([removed, said]).toEqual([[], []]);
+  });
 });
 
 it('`down` knows what is protected and which images were pulled', () => {

@@ -38,7 +38,12 @@ describe('what `npm run -s env` prints (3.4)', () => {
 
 describe("a person's own variables", () => {
   it('are kept', () => {
-    const set = { PULUMI_BACKEND_URL: 's3://state', PULUMI_CONFIG_PASSPHRASE_FILE: '/p', PULUMI_HOME: '/h' };
+    const set = {
+      PULUMI_BACKEND_URL: 's3://state',
+      PULUMI_CONFIG_PASSPHRASE_FILE: '/p',
+      PULUMI_HOME: '/h',
+      PULUMI_CONTINUE_ON_ERROR: 'false',
+    };
     expect(ownVariables(set)).toMatchObject(set);
   });
 
@@ -54,5 +59,6 @@ describe("a person's own variables", () => {
     expect(variables['PULUMI_BACKEND_URL']).toMatch(/^file:\/\/\/.*\/\.taffrail\/state$/);
     expect(variables['PULUMI_CONFIG_PASSPHRASE_FILE']).toMatch(/\/\.taffrail\/passphrase$/);
     expect(variables['PULUMI_HOME']).toMatch(/\/\.taffrail\/pulumi$/);
+    expect(variables['PULUMI_CONTINUE_ON_ERROR']).toBe('true');
   });
 });

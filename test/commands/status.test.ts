@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { hostNamed, publishedPorts } from '../../commands/lib/stackSettings.ts';
 import { age, statusLines } from '../../commands/lib/statusLines.ts';
 import { thisHost, tunnel } from '../../commands/lib/tunnel.ts';
-import type { StackStatus } from '../../commands/lib/statusFacts.ts';
+import type { Engine } from '../../commands/lib/engine.ts';
+import { lookAtStack, runningServices, type StackStatus } from '../../commands/lib/statusFacts.ts';
 import { parseSettings } from '../../configs/settings.ts';
 
 const now = Date.parse('2026-11-22T12:00:00Z');
@@ -34,7 +35,6 @@ const seen: StackStatus = {
       oomKilled: false,
     },
   ],
-  failedJobs: ['loki-reload'],
   volumes: [
     { name: 'loki-data', size: 3 * 2 ** 30 },
     { name: 'grafana-data', size: undefined },
@@ -50,7 +50,6 @@ describe('`npm run status`', () => {
       'SERVICE  STATE             SINCE    MEMORY                      RESTARTS',
       'grafana  running, healthy  2 d 4 h  64.0 MiB of 256 MiB (25 %)  0',
       'loki     exited (137)      12 min                               3',
-      'The job loki-reload failed; npm run up -- -s prod repeats it.',
       '',
       'VOLUME        SIZE',
       'loki-data     3.0 GiB',
@@ -65,8 +64,46 @@ describe('`npm run status`', () => {
 
   it('says when nothing runs', () => {
     expect(statusLines({ ...seen, services: [] }, now).at(-1)).toBe(
-      'Nothing of it runs.  npm run up -- -s prod',
+      'Nothing is running. Start it with: npm run up -- -s prod',
     );
+  });
+
+  it('counts no helper of a job as a service, and calls volumes by their own names', async () => {
+    const labels = { 'dev.taffrail.stack': 'prod', 'com.docker.compose.service': 'loki' };
+    const state = { Status: 'running', Running: true, StartedAt: '2026-11-22T11:48:00Z', ExitCode: 0 };
+    const listed = (name: string, more = {}, State = 'running') => ({
+      Id: name,
+      Names: [`/taffrail-prod-${name}`],
+      State,
+      Labels: { ...labels, ...more },
+    });
+    const docker = {
+      listContainers: () =>
+        Promise.resolve([
+          listed('loki'),
+          listed('loki-files', { 'dev.taffrail.job': 'loki-files' }),
+          listed('grafana', { 'com.docker.compose.service': 'grafana' }, 'exited'),
+        ]),
+      listNetworks: () => Promise.resolve([]),
+      listVolumes: () =>
+        Promise.resolve({
+          Volumes: [
+            { Name: 'loki-config-3f2a1bc', Labels: { 'com.docker.compose.volume': 'loki-config' } },
+            { Name: 'taffrail-prod-loki-data', Labels: null },
+          ],
+        }),
+      version: () => Promise.resolve({ Version: '29.6.0' }),
+      df: () => Promise.resolve({ Volumes: null }),
+      getContainer: () => ({
+        inspect: () => Promise.resolve({ State: state, RestartCount: 0, HostConfig: { Memory: 0 } }),
+        stats: () => Promise.resolve({ memory_stats: { usage: 1 } }),
+      }),
+    };
+    const engine = { docker, address: 'unix:///x' } as unknown as Engine;
+    const { services, volumes } = await lookAtStack(engine, 'prod', []);
+    expect(services.map(({ name }) => name)).toEqual(['grafana', 'loki']);
+    expect(volumes.map(({ name }) => name)).toEqual(['loki-config', 'loki-data']);
+    expect(await runningServices(engine, 'prod')).toEqual(['loki']);
   });
 
   it('S9: names the line for what is on loopback, wherever the engine is, and none for what is public', () => {

@@ -203,8 +203,7 @@ async function open(client: Connect, { host, port, tls }: Address): Promise<Resp
   const stream = await client.connect(host, port);
   if (!tls) return new RespConnection(stream);
   const secured = connectTls({ socket: stream, rejectUnauthorized: false });
-  // What goes wrong with the stream below is reported by the one above.
-  stream.on('error', () => undefined);
+  stream.on('error', (error) => secured.destroy(error));
   secured.on('close', () => stream.destroy());
   return new RespConnection(secured);
 }

@@ -133,6 +133,16 @@ describe('S10: the role of an exporter', () => {
     expect(script.indexOf('\\q\n')).toBeLessThan(script.lastIndexOf('\\password'));
   });
 
+  test('is made although the server warns of something else', async () => {
+    const warning =
+      'WARNING:  database "shop" has a collation version mismatch\nDETAIL:  created with 1, now 2.\nHINT:  Rebuild.\n';
+    const run = scripted({ ...made, output: `${warning}${questions}` }, { exitCode: 0, output: warning });
+    await expect(postgresRole(run, { ...request, admin })).resolves.toHaveProperty('line');
+    runs = [];
+    const problem = 'it may do too much: it is a superuser\n';
+    expect(await role(request, { exitCode: 0, output: `${warning}${problem}` })).toContain(problem);
+  });
+
   test.each([
     [{ exitCode: 3, output: `${questions}ERROR:  must be superuser\n` }, 'ERROR:  must be superuser'],
     [{ exitCode: 127, output: '' }, 'psql ended with exit code 127'],

@@ -33,7 +33,7 @@ const readPassword =
 
 const psql = ({ host, port, database, user, tls, variables = {} }: Session): string[] => [
   'env',
-  // psql's own words, in any image; and no look into a home that is not this user's.
+  // English questions, whatever the image's locale; and a home that this user can read.
   'LC_ALL=C',
   'HOME=/tmp',
   'PGCLIENTENCODING=UTF8',
@@ -46,10 +46,10 @@ const psql = ({ host, port, database, user, tls, variables = {} }: Session): str
   ...Object.entries(variables).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
 ];
 
-/** For psql's script: it asks twice, and without a terminal it reads the answers from there. It sends the hash only. */
+/** Without a terminal psql reads the password, twice, from its script. It sends the server the hash only. */
 const setPassword = (password: string): string => `\\password :"role"\n${password}\n${password}\n`;
 
-/** What psql said, without the questions of `\password` and the name of a file that is gone. */
+/** What psql printed, without the prompts of `\password` and the path of the password file, which is gone. */
 const said = ({ output }: Ended): string =>
   excerpt(
     output
@@ -57,7 +57,12 @@ const said = ({ output }: Ended): string =>
       .replace(/^password retrieved from file .*\n?/gm, ''),
   );
 
-const succeeded = (ended: Ended): boolean => ended.exitCode === 0 && said(ended) === '';
+/** A warning of the server, such as one about a collation's version when psql connects. An error would end psql. */
+const remark = /^\p{L}+: {2}.*$/gmu;
+
+/** The scripts print a line for each problem, and nothing else. */
+const succeeded = (ended: Ended): boolean =>
+  ended.exitCode === 0 && said(ended).replace(remark, '').trim() === '';
 
 /** What psql said when it failed, which may be nothing. */
 const failure = (ended: Ended): string => said(ended) || `psql ended with exit code ${ended.exitCode}`;
@@ -142,7 +147,7 @@ async function ready(
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const { exitCode, output } = await run(
-      // It logs in as nobody, but wants a name where the system has none for this user.
+      // It does not log in, but without -U it fails if the uid has no name.
       ['pg_isready', '-h', '127.0.0.1', '-p', String(postgresPort), '-U', user, '-t', '3'],
       '',
     );

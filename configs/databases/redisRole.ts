@@ -18,7 +18,7 @@ import { type Reply, RespConnection, RespError } from './resp.ts';
 type Address = RoleRequest['address'];
 type Connect = Pick<DatabaseClient, 'connect'>;
 
-/** Each is answered without a change, whoever asks. */
+/** None of these changes anything, whoever sends it. */
 const forbidden: readonly (readonly [command: readonly string[], what: string])[] = [
   [['GET', 'taffrail-asks'], 'read the values of keys'],
   [['SET', 'taffrail-asks', '', 'XX'], 'change keys'],
@@ -85,7 +85,7 @@ class Refusal extends Error {
   }
 }
 
-/** Before Redis 6 there is one user and no ACL; so it is where a provider has removed the commands. */
+/** Before Redis 6 there is one user and no ACL; some providers remove the ACL commands. */
 const hasNoAcl = (text: string): boolean =>
   /^ERR (unknown command|wrong number of arguments for 'auth')/.test(text);
 
@@ -104,7 +104,7 @@ function adviceOn({ message, kind }: Refusal, { user, own }: Address, hasAdmin: 
   ];
 }
 
-/** Redis repeats the words of a command that it does not know, and they may hold a password. */
+/** Redis repeats the arguments of an unknown command, which may hold a password. */
 const said = ({ message }: RespError): string => message.replace(/,? with args beginning with:.*/s, '');
 
 /** @returns whether Redis forgets the user when it restarts */
@@ -131,7 +131,7 @@ async function create(
   return false;
 }
 
-/** `channels` is a text since Redis 7, and a list before. */
+/** `channels` is a string since Redis 7, and a list before. */
 function isOurs(user: Reply, owner: string): boolean {
   if (!Array.isArray(user)) return false;
   const fields: readonly Reply[] = user;
@@ -151,7 +151,7 @@ async function verify(session: RespConnection, { host, port, user }: Address): P
   if (Number(version) < 6)
     return `the user ${user} may read the figures of ${host}:${port}; before Redis 6, its password allows everything`;
 
-  // A right for other keys than these is a right too.
+  // If Redis refuses only the key, the command is allowed for other keys.
   const may = async (command: readonly string[]): Promise<boolean> => {
     const reply = await session.ask(command);
     return !(reply instanceof RespError && /^(NOPERM .* to run the |ERR unknown )/.test(reply.message));
@@ -203,8 +203,7 @@ async function open(client: Connect, { host, port, tls }: Address): Promise<Resp
   const stream = await client.connect(host, port);
   if (!tls) return new RespConnection(stream);
   const secured = connectTls({ socket: stream, rejectUnauthorized: false });
-  // What goes wrong with the stream below is reported by the one above.
-  stream.on('error', () => undefined);
+  stream.on('error', (error) => secured.destroy(error));
   secured.on('close', () => stream.destroy());
   return new RespConnection(secured);
 }
@@ -216,6 +215,6 @@ async function logIn(session: RespConnection, { user, password }: Login): Promis
   throw new Refusal(said(reply), 'login');
 }
 
-/** Of Redis since 6, and before. */
+/** Since Redis 6, and before. */
 const needsNoPassword =
   /^ERR (AUTH <password> called without any password|Client sent AUTH, but no password is set)/;

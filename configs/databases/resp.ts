@@ -134,5 +134,6 @@ const closed = 'the connection was closed without an answer';
 function unanswered(error: unknown): Unanswered {
   if (error instanceof Unanswered) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  return new Unanswered(code === 'ERR_STREAM_PREMATURE_CLOSE' ? closed : message);
+  // The second one is TLS over a stream that is gone.
+  return new Unanswered(code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECANCELED' ? closed : message);
 }

@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf, tokenUrl, withDigests } from '../../commands/imagesPin.ts';
 import { imageKeys, imageRef, images, imageTag, splitName } from '../../configs/images.ts';
 import { engineAt } from './images.ts';
-import { allContracts, contractFolder, contractOf } from './images/contracts.ts';
+import { allContracts, contractFolder, contractOf, isBehind, olderSources } from './images/contracts.ts';
 import { Rootfs } from './images/rootfs.ts';
 import { parts } from './parts.ts';
+import { rigDocument } from './rigDocs.ts';
 
 describe('3.11: configs/images.ts', () => {
   test('every tag is a version, never a moving name', () => {
@@ -100,6 +101,33 @@ describe.each(imageKeys)('contract of %s', (key) => {
       for (const { rig } of contract.programs)
         if (rig !== 'none' && !rig.includes(':')) expect(outputs, rig).toContain(rig);
     }
+  });
+});
+
+describe('the versions at which contracts were read', () => {
+  test.each([
+    ['3.13.4', 'v3.13.4', false],
+    ['3.13.2', 'v3.13.4', true],
+    ['3.14', 'v3.13.4', false],
+    ['13', '13.2.3', true],
+    ['3.4.10', '3.4.6-alpine', false],
+    ['16.13', '16.15-trixie', true],
+    ['0.28.0', 'v0.28.0', false],
+    ['main of 2026', '13.2.3', true],
+  ])('%s for %s', (version, shipped, behind) => {
+    expect(isBehind(version, shipped)).toBe(behind);
+  });
+
+  test('docs/rig.md lists each that is older than what ships', () => {
+    const text = rigDocument();
+    const listed = text.slice(text.indexOf('### Read at an older version'));
+    for (const contract of allContracts())
+      for (const source of Object.values(contract.sources)) {
+        const row = `| \`${imageTag(contract.key)}\` | ${source.repository} | ${source.file} | read at ${source.version}`;
+        expect(listed.includes(row), row).toBe(olderSources(contract).includes(source));
+      }
+    expect(listed).toContain('| docker-library/haproxy | 3.4/alpine/Dockerfile | read at 3.4.2 (ec437dd2) |');
+    expect(olderSources(contractOf('prometheus'))).toEqual([]);
   });
 });
 

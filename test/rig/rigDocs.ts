@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { imageTag } from '../../configs/images.ts';
-import { allContracts, type Contract } from './images/contracts.ts';
+import { allContracts, type Contract, olderSources } from './images/contracts.ts';
 import { type Part, parts, shippedVersion } from './parts.ts';
 
 // docs/rig.md: words about the rig, around tables made from parts.ts, the image contracts and the stand-ins' READMEs.
@@ -59,9 +59,26 @@ Unproved wherever the rig runs on a kernel with version 1 of cgroups: what cgrou
 the database images: their versions, extensions and locales differ, and the first start is a script of ours by the contract.
 `;
 
+const older = `
+### Read at an older version
+
+What a contract takes from these files was not read at the version that ships: the nearest one that could be had.
+
+`;
+
 /** The whole of docs/rig.md. */
 export function rigDocument(): string {
-  return [head, partsTable(), standIns, ...standInTables(), contracts, contractsTable(), host].join('');
+  return [
+    head,
+    partsTable(),
+    standIns,
+    ...standInTables(),
+    contracts,
+    contractsTable(),
+    older,
+    olderTable(),
+    host,
+  ].join('');
 }
 
 const table = (names: string[], rows: string[][]): string =>
@@ -134,6 +151,18 @@ function contractsTable(): string {
     ['Image', 'What shows that the tag is there', 'Not in the rig’s image', 'In the rig’s image only'],
     rows,
   );
+}
+
+function olderTable(): string {
+  const rows = allContracts().flatMap((contract) =>
+    olderSources(contract).map(({ repository, file, version, commit }) => [
+      `\`${imageTag(contract.key)}\``,
+      repository,
+      file,
+      `read at ${version}${commit === undefined ? '' : ` (${commit})`}`,
+    ]),
+  );
+  return table(['Image', 'Repository', 'File', 'Version'], rows);
 }
 
 const onlyHere = ({ paths, programs }: Contract): string[] =>

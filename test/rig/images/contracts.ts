@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { imageKeys, type ImageKey } from '../../../configs/images.ts';
+import { imageKeys, images, type ImageKey } from '../../../configs/images.ts';
 
 /** Applets that both the official busybox or Alpine image and the rig's busybox have. */
 const BUSYBOX_APPLETS =
@@ -31,6 +31,23 @@ const absolute = z.string().startsWith('/');
 const exec = z.array(z.string().min(1)).min(1);
 const owner = z.string().regex(/^\d+:\d+$/);
 const mode = z.string().regex(/^[0-7]{4}$/);
+/** Where a line was read. */
+const source = z.strictObject({
+  /** Owner and name, or the site of a document. */
+  repository: z.string().min(3),
+  file: z.string().min(3),
+  /** Of the image's program where the file was read: `3.4.2`, `25` if no more is known, or words: `main of 2026`, `unknown`. */
+  version: z.string().min(1),
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{7,40}$/)
+    .optional(),
+  /** The source has versions of its own (a base image, a document), which say nothing of the tag that ships. */
+  own: z.literal(true).optional(),
+  note: z.string().optional(),
+});
+export type Source = z.infer<typeof source>;
+
 /** Present in the rig's image only: not part of what the official image gives. */
 const only = z.literal('rig').optional();
 
@@ -38,7 +55,7 @@ const schema = z.strictObject({
   image: z.string(),
   /** What shows that the registry has this tag. */
   tag: z.string().min(10),
-  sources: z.record(z.string(), z.string().min(10)),
+  sources: z.record(z.string(), source),
   rig: z.strictObject({
     kind: z.enum(['built', 'debian', 'stand-in']),
     /** Folder name of the built part; its files are named by `programs`. */
@@ -144,5 +161,25 @@ export function contractOf(key: ImageKey): Contract {
   cache.set(key, contract);
   return contract;
 }
+
+const numbers = (version: string): number[] | undefined =>
+  /^v?\d+(\.\d+)*/.exec(version)?.[0].replace('v', '').split('.').map(Number);
+
+/** True unless a file read at `version` is known to be that of `shipped` or newer; 13 is behind 13.2.3. */
+export function isBehind(version: string, shipped: string): boolean {
+  const read = numbers(version);
+  for (const [index, part] of (numbers(shipped) ?? []).entries()) {
+    const known = read?.[index];
+    if (known === undefined || known < part) return true;
+    if (known > part) return false;
+  }
+  return false;
+}
+
+/** The sources that were read at an older version than the one that ships, or at one that nobody knows. */
+export const olderSources = (contract: Contract): Source[] =>
+  Object.values(contract.sources).filter(
+    ({ own, version }) => own === undefined && isBehind(version, images[contract.key].tag),
+  );
 
 export const allContracts = (): Contract[] => imageKeys.map(contractOf);

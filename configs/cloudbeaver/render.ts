@@ -54,14 +54,16 @@ export interface CloudBeaverSecretFile extends SecretFile {
 export interface CloudBeaverRendered {
   /** Below `cloudBeaverPaths.home`. The whole of `conf/`: a volume there hides what the image has. */
   files: Files;
-  /** The connections of the settings. Written to `connectionsFile` of the workspace before each start. */
-  connections: string;
+  /** Below `cloudBeaverPaths.workspace`, beside what CloudBeaver and people write there. Written before each start. */
+  workspaceFiles: Files;
   /** Below `cloudBeaverPaths.secrets`, for the uid of CloudBeaver only, 0400. */
   secretFiles: readonly CloudBeaverSecretFile[];
   /** No secret in it. */
   environment: Readonly<Record<string, string>>;
   /** What answers 200 with `{"health":"ok"}`, with or without a session. */
   healthPath: string;
+  /** Where GraphQL is asked. */
+  apiPath: string;
 }
 
 /** Of the official image. The home and the workspace must be writable, the rest need not. */
@@ -73,22 +75,34 @@ export const cloudBeaverPaths = {
   secrets: secretsFolder,
 } as const;
 
+/**
+ * Bytes of the home, which is in memory: OSGi's folder and what drivers unpack.
+ */
+export const cloudBeaverHomeSize = 128 * 2 ** 20;
+
+const project = 'GlobalConfiguration/.dbeaver';
 /** Below the workspace. */
-export const connectionsFile = 'GlobalConfiguration/.dbeaver/data-sources-taffrail.json';
+export const connectionsFile = `${project}/data-sources-taffrail.json`;
+/**
+ * Who sees the connections: without it, administrators only. CloudBeaver reads it at each start and keeps what it says in
+ * its database (wiki, Pre-configured-permissions-for-connections; CBApplication.grantPermissionsToConnections). DBeaver
+ * takes the file for one of connections, by its name, and finds none in it.
+ */
+export const permissionsFile = `${project}/data-sources-permissions.json`;
 
 export const cloudBeaverUid = 8978;
 
+/** Everybody who can sign in. */
+const everyone = 'user';
 const teams = [
   { subjectId: 'admin', teamName: 'Admin', description: 'Has all permissions', permissions: ['admin'] },
-  { subjectId: 'user', teamName: 'User', description: 'All users', permissions: [] },
+  { subjectId: everyone, teamName: 'User', description: 'All users', permissions: [] },
 ];
 
 /** A user cannot have the name of a team (cloudbeaver#1902): the start then fails or opens the wizard. */
 export const reservedAdminNames: readonly string[] = teams.map((team) => team.subjectId);
 
 export const adminPasswordHole = 'adminPassword';
-/** What `apply.sh` logs in with. */
-export const adminDigestFile = 'admin-digest';
 const initialData = 'initial-data.conf';
 const pgpass = 'pgpass';
 
@@ -106,14 +120,17 @@ export function renderCloudBeaver(config: CloudBeaverConfig): CloudBeaverRendere
       'conf/initial-data-sources.conf': jsonFile(dataSources([])),
       'conf/logback.xml': logback,
     },
-    connections: jsonFile(dataSources(config.connections)),
+    workspaceFiles: {
+      [connectionsFile]: jsonFile(dataSources(config.connections)),
+      [permissionsFile]: jsonFile(Object.fromEntries(config.connections.map(({ id }) => [id, [everyone]]))),
+    },
     secretFiles: secretFiles(config),
     environment: {
-      // The JVM takes a quarter of the container's memory otherwise.
-      JAVA_OPTS: '-XX:MaxRAMPercentage=70',
+      JAVA_OPTS: javaOptions.join(' '),
       ...(config.connections.length > 0 && { PGPASSFILE: `${cloudBeaverPaths.secrets}/${pgpass}` }),
     },
     healthPath: `${root}status`,
+    apiPath: `${root}api/gql`,
   };
 }
 
@@ -129,6 +146,15 @@ export function fillSecretFile(
     return file.encode === 'json' ? JSON.stringify(value) : pgpassField(value, name);
   });
 }
+
+const javaOptions = [
+  // Half of the limit is the heap (the JVM takes a quarter by itself). The other half holds classes (OSGi and drivers, about
+  // 200 MiB), compiled code, threads, and the folders in memory, which count towards the limit: the home and /tmp.
+  '-XX:MaxRAMPercentage=50',
+  // OSGi writes where it starts, which is read-only here: its own folder is in the home, the image's is only read.
+  `-Dosgi.configuration.area=${cloudBeaverPaths.userHome}/osgi`,
+  `-Dosgi.sharedConfiguration.area=${cloudBeaverPaths.home}/server/configuration`,
+];
 
 /** A password as CloudBeaver's clients send it: its MD5, in upper case. */
 export const loginDigest = (password: string): string =>
@@ -183,7 +209,7 @@ function serverConfig(config: CloudBeaverConfig, rootURI: string) {
       // On in the shipped file.
       anonymousAccessEnabled: false,
       grantConnectionsAccessToAnonymousTeam: false,
-      defaultUserTeam: 'user',
+      defaultUserTeam: everyone,
       // The local provider has no sign-up of its own: users are made by an admin.
       defaultAuthProvider: 'local',
       enabledAuthProviders: ['local'],

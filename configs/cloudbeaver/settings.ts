@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { name, published, secretName, service, text } from '../schema.ts';
 
 export const cloudbeaverSettings = z.strictObject({
-  ...service('768MiB'),
+  ...service('1GiB'),
   ...published(8978),
   serverName: text('The name shown in the window.', 'Taffrail').default('Taffrail'),
   adminName: name(

@@ -15,3 +15,10 @@ export const grafanaUserPasswordFile = (login: string): string => `grafana-user-
 /** The address that people type; every link begins with it. */
 export const grafanaAddress = ({ rootUrl, address, port }: GrafanaSettings): string =>
   rootUrl ?? `http://${address.includes(':') ? `[${address}]` : address}:${String(port)}`;
+
+/**
+ * `GOMEMLIMIT` for a memory limit in bytes. Grafana's plugins are processes of their own in the same container and do not
+ * inherit it: the rest is theirs.
+ */
+export const grafanaGoMemoryLimit = (memory: number): string =>
+  `${String(Math.floor((memory * 0.6) / 2 ** 20))}MiB`;

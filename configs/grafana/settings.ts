@@ -73,7 +73,7 @@ const oauth = z.strictObject({
 });
 
 export const grafanaSettings = z.strictObject({
-  ...service('256MiB'),
+  ...service('512MiB'),
   ...published(3000),
   rootUrl: url(
     'The address people type; links that Grafana makes begin with it. Default: the published address.',

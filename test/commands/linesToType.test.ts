@@ -39,9 +39,7 @@ describe('3.14: the scripts print it for their stack', () => {
   let room: string;
   beforeEach(() => {
     room = mkdtempSync(join(tmpdir(), 'taffrail-lines-'));
-    for (const folder of ['taffrail', 'tmp', 'run/secrets', 'admin'])
-      mkdirSync(join(room, folder), { recursive: true });
-    writeFileSync(join(room, 'run/secrets/admin-digest'), 'digest');
+    for (const folder of ['taffrail', 'tmp']) mkdirSync(join(room, folder));
   });
   afterEach(() => {
     rmSync(room, { recursive: true });
@@ -53,28 +51,11 @@ describe('3.14: the scripts print it for their stack', () => {
       join(room, 'taffrail/http.sh'),
       `ready() { :; }\nsleep() { :; }\nrequest() { return 1; }\nexpect() { echo '{}' >${room}/tmp/body; }\nfail() { echo "$1"; exit 1; }\n`,
     );
-    const here = script(file).replaceAll(
-      /(?<![\w./])\/(?=(?:taffrail|tmp|run\/secrets|admin)\/)/g,
-      `${room}/`,
-    );
+    const here = script(file).replaceAll(/(?<![\w./])\/(?=(?:taffrail|tmp)\/)/g, `${room}/`);
     const { stdout, exitCode } = await execa('sh', ['-c', here, file, ...args], { reject: false });
     expect(exitCode).toBe(1);
     return stdout;
   }
-  const cloudbeaver = ['8978', 'prod', '/status', 'Taffrail', 'cbadmin', 'adminSecret'];
-
-  test('CloudBeaver, whose password was changed in the browser', async () => {
-    expect(await words('cloudbeaver/apply.sh', cloudbeaver)).toMatch(
-      / {2}pulumi config set -s prod --plaintext --path taffrail:cloudbeaver\.adminPassword adminSecret\n {2}pulumi config set -s prod --secret taffrail:adminSecret\n {2}npm run up -- -s prod$/,
-    );
-  });
-
-  test('CloudBeaver, whose administrator is called otherwise', async () => {
-    writeFileSync(join(room, 'admin/in-force'), 'anna digest\n');
-    expect(await words('cloudbeaver/apply.sh', cloudbeaver)).toMatch(
-      /\nType: pulumi config set -s prod --path taffrail:cloudbeaver\.adminName anna$/,
-    );
-  });
 
   test('cAdvisor, which finds no containerd', async () => {
     expect(await words('exporters/cadvisor.sh', ['8080', 'cadvisor', '/run/containerd', 'prod'])).toMatch(
@@ -88,7 +69,6 @@ describe('3.14: the scripts print it for their stack', () => {
       jobs(ran)
         .find((one) => one.name === name)
         ?.inputs.command?.slice(1);
-    expect(given('cloudbeaver-restart')?.slice(0, 3)).toEqual(['8978', 'prod', '/status']);
     expect(given('cadvisor-proof')).toEqual(['8080', 'cadvisor', '/run/containerd', 'prod']);
   });
 });

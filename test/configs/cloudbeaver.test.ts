@@ -1,11 +1,18 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { shownConnections } from '../../configs/cloudbeaver/connections.ts';
+import { cloudBeaverHealthcheck, cloudBeaverPort } from '../../configs/cloudbeaver/listen.ts';
+import { cloudbeaverSettings } from '../../configs/cloudbeaver/settings.ts';
 import { parseSettings } from '../../configs/settings.ts';
 import { configOf } from '../stacks/load.ts';
 import {
   adminPasswordHole,
+  connectionsFile,
   fillSecretFile,
   loginDigest,
+  permissionsFile,
   renderCloudBeaver,
   reservedAdminNames,
   type CloudBeaverConfig,
@@ -61,10 +68,9 @@ function serverConfig(from = config): { server: Record<string, unknown>; app: Re
 
 describe('CloudBeaver renderer (A5, 3.17, 3.20)', () => {
   test('golden files', async () => {
-    const { files, connections, secretFiles } = renderCloudBeaver(config);
-    await expect(connections).toMatchFileSnapshot('golden/cloudbeaver/data-sources-taffrail.json');
-    for (const [path, content] of Object.entries(files))
-      await expect(content).toMatchFileSnapshot(`golden/cloudbeaver/${path}`);
+    const { files, workspaceFiles, secretFiles } = renderCloudBeaver(config);
+    for (const [path, content] of Object.entries({ ...files, ...workspaceFiles }))
+      await expect(content).toMatchFileSnapshot(`golden/cloudbeaver/${path.replace(/^Global.*\//, '')}`);
     for (const { name, template } of secretFiles)
       await expect(template).toMatchFileSnapshot(`golden/cloudbeaver/secrets/${name}`);
   });
@@ -74,9 +80,9 @@ describe('CloudBeaver renderer (A5, 3.17, 3.20)', () => {
   });
 
   test('no password in the files, the environment or the templates (3.17)', () => {
-    const { files, connections, environment, secretFiles } = renderCloudBeaver(config);
-    expect(JSON.stringify([files, connections, environment])).not.toContain('{{');
-    expect(connections).not.toMatch(/"password"/);
+    const { files, workspaceFiles, environment, secretFiles } = renderCloudBeaver(config);
+    expect(JSON.stringify([files, workspaceFiles, environment])).not.toContain('{{');
+    expect(JSON.stringify(workspaceFiles)).not.toMatch(/\\"password\\"/);
     expect(secretFiles.flatMap((file) => file.holes)).toEqual([
       adminPasswordHole,
       'botPassword',
@@ -110,7 +116,9 @@ describe('CloudBeaver renderer (A5, 3.17, 3.20)', () => {
     ['https://db.example.com/a/b/', '/a/b/', '/a/b/status'],
   ])('root URL %s is served below %s', (rootUrl, rootURI, healthPath) => {
     expect(serverConfig({ ...config, rootUrl }).server['rootURI']).toBe(rootURI);
-    expect(renderCloudBeaver({ ...config, rootUrl }).healthPath).toBe(healthPath);
+    const rendered = renderCloudBeaver({ ...config, rootUrl });
+    expect(rendered.healthPath).toBe(healthPath);
+    expect(rendered.apiPath).toBe(`${rootURI}api/gql`);
   });
 
   test.each(reservedAdminNames)('an admin named %s, like a team, is refused', (adminName) => {
@@ -123,14 +131,30 @@ describe('CloudBeaver renderer (A5, 3.17, 3.20)', () => {
   });
 
   test('the settings own a file of connections; the one of people begins empty', () => {
-    const { files, connections } = renderCloudBeaver(config);
+    const { files, workspaceFiles } = renderCloudBeaver(config);
     expect(JSON.parse(files['conf/initial-data-sources.conf'] ?? '')).toEqual({
       folders: {},
       connections: {},
     });
-    expect(Object.keys((JSON.parse(connections) as { connections: object }).connections)).toEqual(
-      config.connections.map(({ id }) => id),
-    );
+    const { connections } = JSON.parse(workspaceFiles[connectionsFile] ?? '') as { connections: object };
+    expect(Object.keys(connections)).toEqual(config.connections.map(({ id }) => id));
+  });
+
+  test('A5: who can sign in sees the connections of the settings; without the file only administrators would', () => {
+    expect(JSON.parse(renderCloudBeaver(config).workspaceFiles[permissionsFile] ?? '')).toEqual({
+      'postgres-bot': ['user'],
+      'postgres-bot-read': ['user'],
+    });
+    expect(serverConfig().app['defaultUserTeam']).toBe('user');
+  });
+
+  test('3.20: half of the memory is the heap, and OSGi writes where it may', () => {
+    expect(cloudbeaverSettings.parse({}).memory).toBe(2 ** 30);
+    expect(renderCloudBeaver(config).environment['JAVA_OPTS']?.split(' ')).toEqual([
+      '-XX:MaxRAMPercentage=50',
+      '-Dosgi.configuration.area=/home/dbeaver/osgi',
+      '-Dosgi.sharedConfiguration.area=/opt/cloudbeaver/server/configuration',
+    ]);
   });
 
   test('a client sends the MD5 of a password in upper case', () => {
@@ -187,5 +211,35 @@ describe('the databases that CloudBeaver shows', () => {
     expect(shown(', cloudbeaver: true')).toEqual([
       { id: 'team-shop', user: 'postgres', secret: 'shopSecret' },
     ]);
+  });
+});
+
+describe('the health check of CloudBeaver', () => {
+  const status = async (answer: number, path = '/a%20b/status'): Promise<number> => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.writeHead(answer, { 'content-type': 'application/json' }).end('{"health":"ok"}');
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const [program = '', ...rest] = cloudBeaverHealthcheck(path).map((word) =>
+        word.replace(`/${String(cloudBeaverPort)} `, `/${String(port)} `),
+      );
+      const { exitCode } = await execa(program, rest, { reject: false });
+      expect(asked).toEqual([path]);
+      return exitCode ?? -1;
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  };
+
+  test('3.14: succeeds if it is answered 200, with what the image has: bash, and no curl', async () => {
+    expect(await status(200)).toBe(0);
+    expect(await status(503)).toBe(1);
+    expect(await status(404, '/status')).toBe(1);
+    expect(cloudBeaverHealthcheck('/status').join(' ')).not.toMatch(/curl|wget|\bnc\b/);
   });
 });

@@ -2,10 +2,16 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { lokiDatasource, prometheusDatasource } from '../../configs/grafana/datasources.ts';
-import { type GrafanaConfig, grafanaIni, renderGrafana } from '../../configs/grafana/render.ts';
+import { grafanaExpected } from '../../configs/grafana/expected.ts';
+import {
+  type GrafanaConfig,
+  grafanaIni,
+  renderGrafana,
+  unusedPlugins,
+} from '../../configs/grafana/render.ts';
 import { type GrafanaSettings, grafanaSettings } from '../../configs/grafana/settings.ts';
 import { revisionOf } from '../../configs/files.ts';
-import { grafanaUserPasswordFile } from '../../configs/grafana/listen.ts';
+import { grafanaGoMemoryLimit, grafanaUserPasswordFile } from '../../configs/grafana/listen.ts';
 import { oauthMistakes } from '../../configs/grafana/mistakes.ts';
 import { rendersAlike, reordered, revisionFollows } from './rendering.ts';
 
@@ -132,24 +138,53 @@ describe('Grafana', () => {
     });
   });
 
-  test('3.14: what the job reads back is what was written', () => {
+  test('3.14: what is read back is what was written', () => {
     const files = renderGrafana(full);
-    const dashboards = Object.entries(files).flatMap(([path, content]) =>
+    const written = Object.entries(files).flatMap(([path, content]) =>
       path.startsWith('dashboards/') ? [JSON.parse(content) as { uid: string; revision: number }] : [],
     );
-    const expected = (file: string) => files[file]?.trimEnd().split('\n').slice(1);
-    expect(expected('expected-dashboards')).toEqual(
-      dashboards.map(({ uid, revision }) => `${uid} ${String(revision)} editable`),
-    );
+    const { datasources, dashboards, users } = grafanaExpected(full);
+    expect(dashboards).toEqual(written.map(({ uid, revision }) => ({ uid, revision, by: 'editable' })));
     expect(dashboards.map(({ uid }) => uid)).toContain('own');
-    expect(expected('expected-datasources')).toEqual(
-      expect.arrayContaining([
-        'loki "type":"loki"',
-        'loki "url":"http://loki:3100"',
-        'prometheus "basicAuthUser":"taffrail"',
-        'prometheus "timeInterval":"15s"',
-      ]),
-    );
+    expect(grafanaExpected(config).dashboards.map(({ by }) => by)).toEqual(['read-only']);
+    const prometheus = {
+      ...{ name: 'Prometheus', type: 'prometheus', access: 'proxy', url: 'http://prometheus:9090' },
+      ...{ isDefault: false, readOnly: true, basicAuth: true, basicAuthUser: 'taffrail' },
+    };
+    expect(datasources).toEqual([
+      {
+        uid: 'loki',
+        fields: {
+          ...{ name: 'Loki', type: 'loki', access: 'proxy', url: 'http://loki:3100' },
+          ...{ isDefault: true, readOnly: true, basicAuth: false },
+        },
+        jsonData: { maxLines: 1000, timeout: 60 },
+      },
+      {
+        uid: 'prometheus',
+        fields: prometheus,
+        jsonData: { httpMethod: 'POST', timeInterval: '15s', prometheusType: 'Prometheus' },
+      },
+    ]);
+    expect(users).toEqual([
+      { login: 'anna', email: 'anna', role: 'Editor' },
+      { login: 'bob@example.com', email: 'bob@example.com', role: 'Viewer' },
+      { login: 'Bo_B', email: 'bo@example.com', role: 'Viewer' },
+    ]);
+    expect(JSON.stringify(grafanaExpected(full))).not.toMatch(/annaPassword|bobPassword|clientSecret/);
+  });
+
+  test('3.20: plugins that nothing queries are no processes, and those of our datasources are', () => {
+    const disabled = ini(full)['plugins.disable_plugins']?.split(',');
+    expect(disabled).toEqual(unusedPlugins.toSorted());
+    for (const used of [...full.datasources.map(({ type }) => type), 'grafana-postgresql-datasource'])
+      expect(disabled).not.toContain(used);
+  });
+
+  test('3.20: Grafana’s own memory leaves room for its plugins', () => {
+    const { memory } = settings();
+    expect(memory).toBe(512 * 2 ** 20);
+    expect(grafanaGoMemoryLimit(memory)).toBe('307MiB');
   });
 
   test('3.14: a dashboard names its content, within the 16 bits that every schema of Grafana keeps', () => {

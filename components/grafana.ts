@@ -1,7 +1,7 @@
 import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
 import { extraDashboards } from '../configs/extra.ts';
-import { revisionOf } from '../configs/files.ts';
+import { apart, revisionOf } from '../configs/files.ts';
 import { datasources } from '../configs/grafana/datasources.ts';
 import { grafanaExpected } from '../configs/grafana/expected.ts';
 import {
@@ -51,7 +51,8 @@ export class Grafana extends pulumi.ComponentResource {
       dashboardsFolder: `${configFolder}/${dashboardsIn}`,
       secretsFolder,
     };
-    const { files, dashboards } = renderGrafana(config);
+    // Grafana knows a dashboard by its file's path: theirs never changes.
+    const { inside: dashboards, outside: files } = apart(dashboardsIn, renderGrafana(config));
     const users = Object.fromEntries(settings.users.map(({ login, password }) => [login, given(password)]));
     const oauthSecret = given(settings.oauth?.clientSecret);
     // Grafana has no checker of its own: its files are built as objects, and given dashboards were parsed before.

@@ -24,6 +24,16 @@ export function revisionOf(files: Files): string {
 export const digestOf = (content: string): string =>
   createHash('sha256').update(content).digest('hex').slice(0, 12);
 
+/** Files of one folder, by path below it, and the others. */
+export function apart(folder: string, files: Files): { inside: Files; outside: Files } {
+  const below = `${folder}/`;
+  const inside = Object.entries(files).filter(([path]) => path.startsWith(below));
+  return {
+    inside: Object.fromEntries(inside.map(([path, content]) => [path.slice(below.length), content])),
+    outside: Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith(below))),
+  };
+}
+
 /** YAML of a plain object, the same bytes every time, under a heading that says who wrote it. */
 export function yamlFile(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { jsonFile, type Files, type SecretFile } from '../files.ts';
-import { secretsFolder } from '../paths.ts';
+import { secretsMount } from '../paths.ts';
 
 // Sources: the wiki of dbeaver/cloudbeaver (Server-Configuration, Initial-data-configuration,
 // Data-Sources-Json-Reference, Authentication-PostgreSQL-Pgpass), its Java and shell sources, and
@@ -72,7 +72,7 @@ export const cloudBeaverPaths = {
   conf: '/opt/cloudbeaver/conf',
   workspace: '/opt/cloudbeaver/workspace',
   userHome: '/home/dbeaver',
-  secrets: secretsFolder,
+  secrets: secretsMount,
 } as const;
 
 /**

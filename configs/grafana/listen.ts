@@ -16,9 +16,10 @@ export const grafanaUserPasswordFile = (login: string): string => `grafana-user-
 export const grafanaAddress = ({ rootUrl, address, port }: GrafanaSettings): string =>
   rootUrl ?? `http://${address.includes(':') ? `[${address}]` : address}:${String(port)}`;
 
+/** Its database, and the note of what Taffrail brought. */
+export const grafanaDataFolder = '/var/lib/grafana';
 /**
- * `GOMEMLIMIT` for a memory limit in bytes. Grafana's plugins are processes of their own in the same container and do not
- * inherit it: the rest is theirs.
+ * The part of its memory limit that `GOMEMLIMIT` gives it. Its plugins are processes of their own in the same container
+ * and do not inherit it: the rest is theirs.
  */
-export const grafanaGoMemoryLimit = (memory: number): string =>
-  `${String(Math.floor((memory * 0.6) / 2 ** 20))}MiB`;
+export const grafanaGoMemoryShare = 0.6;

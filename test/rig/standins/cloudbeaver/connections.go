@@ -78,6 +78,9 @@ func openConnections(c *config, userHome string) (*connections, error) {
 		return nil, err
 	}
 	for _, path := range files {
+		if path == cs.file(permissionsFile) {
+			continue
+		}
 		if err := cs.read(path); err != nil {
 			return nil, err
 		}
@@ -85,8 +88,45 @@ func openConnections(c *config, userHome string) (*connections, error) {
 	for id := range cs.byID {
 		cs.ids = append(cs.ids, id)
 	}
+	if err := cs.checkPermissions(); err != nil {
+		return nil, err
+	}
 	slices.Sort(cs.ids)
 	return cs, nil
+}
+
+// permissionsFile says which users and teams see a connection. The real one applies it at each start and logs an unknown
+// connection; here that is an error. The stand-in has one user, the administrator, who sees all of them.
+const permissionsFile = "data-sources-permissions.json"
+
+func (cs *connections) checkPermissions() error {
+	path := cs.file(permissionsFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	document, err := parseLenient(path, string(text))
+	if err != nil {
+		return err
+	}
+	for id, value := range document {
+		if cs.byID[id] == nil {
+			return fmt.Errorf("%s: no connection has the id %s", path, id)
+		}
+		subjects, ok := value.([]any)
+		if !ok {
+			return fmt.Errorf("%s: %s is not a list of users and teams", path, id)
+		}
+		for _, subject := range subjects {
+			if _, ok := subject.(string); !ok {
+				return fmt.Errorf("%s: %s lists %v, which is no name", path, id, subject)
+			}
+		}
+	}
+	return nil
 }
 
 func (cs *connections) file(name string) string { return filepath.Join(cs.folder, name) }

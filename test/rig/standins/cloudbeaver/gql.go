@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,14 @@ func (s *server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	call := &call{server: s, session: s.session(w, r), ctx: r.Context()}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_ = json.NewEncoder(w).Encode(s.answer(call, asked))
+	_, _ = w.Write(gson(s.answer(call, asked)))
+}
+
+// gson writes JSON as the real one's GraphQLEndpoint does: Gson, pretty-printed, with < > & = ' escaped.
+func gson(value any) []byte {
+	text, _ := json.MarshalIndent(value, "", "  ")
+	// Both stand in strings only; encoding/json escapes < > & by itself.
+	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("'"), []byte(`\u0027`)), []byte("="), []byte(`\u003d`))
 }
 
 func (s *server) answer(c *call, asked request) answer {

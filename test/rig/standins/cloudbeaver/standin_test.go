@@ -263,6 +263,39 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+func TestPermissionsNameConnections(t *testing.T) {
+	home, userHome := room(t)
+	start(t, home, userHome)
+	file := "workspace/GlobalConfiguration/.dbeaver/data-sources-permissions.json"
+	put(t, home, file, `{ "postgres-bot": ["user"], "postgres-bot-read": ["user"] }`)
+	c := start(t, home, userHome)
+	c.login(password)
+	if found, _ := c.ask(`{ userConnections { id } }`, nil).Data["userConnections"].([]any); len(found) != 2 {
+		t.Errorf("%v", found)
+	}
+	for text, says := range map[string]string{
+		`{ "postgres-other": ["user"] }`: "no connection has the id postgres-other",
+		`{ "postgres-bot": "user" }`:     "postgres-bot is not a list",
+		`{ "postgres-bot": [1] }`:        "which is no name",
+	} {
+		put(t, home, file, text)
+		if _, _, err := newServer(home, userHome, mainConfig); err == nil {
+			t.Error("it starts with", text)
+		} else {
+			want(t, err.Error(), says)
+		}
+	}
+}
+
+func TestAnswersAreWrittenLikeGson(t *testing.T) {
+	got := string(gson(map[string]string{"name": `Tom's <R&D> "a=b"`}))
+	want(t, got, "{\n  \"name\": \"Tom\\u0027s \\u003cR\\u0026D\\u003e \\\"a\\u003db\\\"\"\n}")
+	var back map[string]string
+	if err := json.Unmarshal([]byte(got), &back); err != nil || back["name"] != `Tom's <R&D> "a=b"` {
+		t.Error(back, err)
+	}
+}
+
 func TestBadFilesAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ file, old, changed, says string }{
 		"broken":         {mainConfig, `"app": {`, `"app": `, "a comma or"},

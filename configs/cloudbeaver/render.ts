@@ -75,9 +75,7 @@ export const cloudBeaverPaths = {
   secrets: secretsMount,
 } as const;
 
-/**
- * Bytes of the home, which is in memory: OSGi's folder and what drivers unpack.
- */
+/** Bytes of the home, which is in memory: OSGi's folder and what drivers unpack. */
 export const cloudBeaverHomeSize = 128 * 2 ** 20;
 
 const project = 'GlobalConfiguration/.dbeaver';
@@ -85,8 +83,9 @@ const project = 'GlobalConfiguration/.dbeaver';
 export const connectionsFile = `${project}/data-sources-taffrail.json`;
 /**
  * Who sees the connections: without it, administrators only. CloudBeaver reads it at each start and keeps what it says in
- * its database (wiki, Pre-configured-permissions-for-connections; CBApplication.grantPermissionsToConnections). DBeaver
- * takes the file for one of connections, by its name, and finds none in it.
+ * its database (wiki, Pre-configured-permissions-for-connections; CBApplication.grantPermissionsToConnections); what people
+ * set for these connections in the browser counts until the next start. By its name DBeaver also takes the file for one of
+ * connections, finds none in it, and may write it anew without content: what was granted stays in the database.
  */
 export const permissionsFile = `${project}/data-sources-permissions.json`;
 

@@ -250,6 +250,13 @@ describe('a stand-in passes its own tests first', () => {
     expect(await refusal([row])).toContain('FAIL: main.go lacks what it cannot');
   });
 
+  it('3.10: a plugin without a generator is built as it is, and told its version', async () => {
+    const row = go.row('plugin', { kind: 'stand-in', plugin: 'command' }, { 'main_test.go': 'package main' });
+    await build([row]);
+    expect(go.calls()).toEqual(['test ...', 'build plugin']);
+    expect(go.lines()[1]).toContain(' -X main.version=1.0.0 ');
+  });
+
   it("3.10: other projects' programs have tests of their own", async () => {
     await build([go.row('built', {}, { 'main_test.go': 'what it cannot' })]);
     expect(go.calls()).toEqual(['build built']);

@@ -199,7 +199,8 @@ async function buildPart(
     await logged(['go', 'test', ...flags, './...'], inCheckout, testing);
   }
   let ldflags = one.ldflags ?? '';
-  if (one.plugin) {
+  if (one.plugin) ldflags = `-X main.version=${one.version}`;
+  if (one.plugin && existsSync(join(options.cwd, 'gen'))) {
     const generator = join(work, 'gen');
     await goBuild(generator, './gen', '');
     options.env.PLUGIN_VERSION = one.version;
@@ -207,7 +208,6 @@ async function buildPart(
     await logged([generator, 'schema', '--skip-docs', '--skip-examples', '--out', out], options, seen);
     cpSync(join(out, 'schema.json'), join(options.cwd, 'schema.json'));
     cpSync(join(out, 'bridge-metadata.json'), join(options.cwd, 'mapping', 'bridge-metadata.json'));
-    ldflags = `-X main.version=${one.version}`;
   }
   for (const output of one.outputs ?? []) {
     seen(output.file);

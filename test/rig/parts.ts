@@ -29,8 +29,11 @@ export interface Part {
   readonly ldflags?: string;
   /** Needs a C compiler; everything else is static by itself. */
   readonly cgo?: boolean;
-  /** A Pulumi plugin: its `gen` package writes the schema that is embedded before the plugin is linked. */
-  readonly plugin?: 'docker' | 'random';
+  /**
+   * The name of a Pulumi plugin. If its module has a package `gen`, that writes the schema which is embedded before the
+   * plugin is linked.
+   */
+  readonly plugin?: 'docker' | 'random' | 'command';
   /** Seconds on two cores, shared with other work, no compiled dependency but those of earlier rows (2026-11-22). */
   readonly seconds?: number;
   /** What the rig's version cannot show of the shipped one, or why it is a stand-in. */
@@ -118,6 +121,16 @@ export const parts: readonly Part[] = [
     plugin: 'random',
     seconds: 42,
     note: 'upstream provider and bridge, mapping of our own',
+  },
+  {
+    name: 'plugin-command',
+    kind: 'stand-in',
+    version: '1.2.1',
+    module: 'standins/command',
+    outputs: [{ file: 'pulumi-resource-command', package: '.' }],
+    plugin: 'command',
+    seconds: 30,
+    note: 'the official plugin is in no Go module; this one uses its framework and covers command:local:Command only',
   },
   {
     name: 'prometheus',

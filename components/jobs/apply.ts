@@ -138,9 +138,9 @@ async function recall(engine: Engine, container: string, path: string): Promise<
       also: [404],
     });
     if (status === 404) continue;
-    const [content] = [...(await entriesOf(body)).values()];
+    const [entry] = (await entriesOf(body)).values();
     try {
-      return JSON.parse(content ?? '');
+      return JSON.parse(entry?.content ?? '');
     } catch {
       // Half of it: the other one is whole.
     }

@@ -144,16 +144,13 @@ const switchScript = '/switch.sh';
 const newName = (): string => `revision-${randomBytes(4).toString('hex')}`;
 
 /** What is in a volume. Of a data volume only the files that are to be replaced are looked at. */
-async function present(
-  helper: Helper,
-  target: Target,
-  mount: string,
-): Promise<Map<string, string | undefined>> {
+async function present(helper: Helper, target: Target, mount: string): Promise<Map<string, Entry>> {
   if (target.layout === 'add') {
-    const found = new Map<string, string | undefined>();
-    for (const path of Object.keys(target.files)) {
+    const found = new Map<string, Entry>();
+    for (const path of Object.keys({ ...target.files, ...target.secrets })) {
       const archive = await helper.get(`${mount}/${path}`);
-      if (archive) found.set(path, [...(await entriesOf(archive)).values()][0]);
+      const [entry] = archive === undefined ? [] : (await entriesOf(archive)).values();
+      if (entry) found.set(path, { ...entry, path });
     }
     return found;
   }
@@ -161,8 +158,8 @@ async function present(
   if (archive === undefined) return new Map();
   const below = `${mount.slice(1)}/`;
   return new Map(
-    [...(await entriesOf(archive))].flatMap(([path, content]) =>
-      path.startsWith(below) ? [[path.slice(below.length), content] as const] : [],
+    [...(await entriesOf(archive))].flatMap(([path, entry]) =>
+      path.startsWith(below) ? [[path.slice(below.length), entry] as const] : [],
     ),
   );
 }
@@ -185,53 +182,96 @@ export function plan(
   target: Target,
   owner: string,
   mount: string,
-  found: ReadonlyMap<string, string | undefined>,
+  found: ReadonlyMap<string, Entry>,
   fresh: string,
 ): Plan {
   const { layout, files, secrets = {}, steady } = target;
   const root: Entry = { path: mount.slice(1), owner, mode: 0o755 };
+  const at = (path: string): string => quoted(`${mount}/${path}`);
   const wanted = [...modesOf(files, 0o644), ...modesOf(secrets, 0o400)];
-  const around = { mount, owner, found, staging: `${fresh}-new` };
+  const around = { root: root.path, at, owner, found, staging: `${fresh}-new` };
 
-  const parts: Plan[] = [];
-  const keep = new Set<string>();
+  const parts: Part[] = [];
+  // Folders that are there even when nothing is in them.
+  const folders: string[] = [];
+  // In an empty volume the link is unpacked last: it leads to whole files only.
+  const links: Entry[] = [];
   if (layout === 'revisions') {
     const isFirst = !found.has('current');
-    const link: Entry = { path: `${root.path}/current`, owner, mode: 0o777, link: fresh };
+    if (isFirst) links.push({ path: `${root.path}/current`, owner, mode: 0o777, link: fresh });
+    const keep = new Set(['current']);
+    folders.push(fresh);
     parts.push({
-      entries: [
-        ...wanted.map(({ path, ...file }) => ({ ...file, path: `${root.path}/${fresh}/${path}`, owner })),
-        ...(isFirst ? [link] : []),
-      ],
+      entries: wanted.map(({ path, ...file }) => ({
+        ...file,
+        path: `${root.path}/${fresh}/${path}`,
+        owner,
+      })),
+      // A line each: `set -e` does not see that the first half of `ln && mv` has failed.
       lines: isFirst
         ? []
-        : [`ln -sfn ${fresh} ${mount}/.current && mv -T ${mount}/.current ${mount}/current`],
+        : [`ln -sfn ${fresh} ${at('.current')}`, `mv -T ${at('.current')} ${at('current')}`],
+      gone: [],
     });
-    keep.add(fresh).add('current');
     if (steady) {
-      parts.push(inPlace(around, modesOf(steady.files, 0o644, `${steady.folder}/`), `${steady.folder}/`));
-      keep.add(steady.folder);
+      const below = `${steady.folder}/`;
+      folders.push(steady.folder);
+      keep.add(topOf(below));
+      parts.push(inPlace(around, modesOf(steady.files, 0o644, below), below));
     }
+    const tops = new Set([...found.keys()].map(topOf));
+    parts.push({ entries: [], lines: [], gone: [...tops].filter((top) => !keep.has(top)) });
   } else {
     parts.push(inPlace(around, wanted, layout === 'in-place' ? '' : undefined));
-    for (const { path } of wanted) keep.add(topOf(path));
   }
   const entries = parts.flatMap((part) => part.entries);
   const lines = parts.flatMap((part) => part.lines);
   // What nobody wants any more, and what an interrupted delivery left, goes last.
-  const tops = new Set([...found.keys()].map(topOf));
-  const old = layout === 'add' ? [] : [...tops].filter((top) => top !== '' && !keep.has(top)).sort();
-  const sweep = [...old, ...(lines.some((line) => line.includes(around.staging)) ? [around.staging] : [])];
+  const gone = [
+    ...parts.flatMap((part) => part.gone).sort(),
+    ...(entries.some(({ path }) => path.startsWith(`${root.path}/${around.staging}/`))
+      ? [around.staging]
+      : []),
+  ];
   return {
-    entries: [root, ...foldersOf(entries, root.path), ...entries],
-    lines: [
-      ...lines,
-      ...(sweep.length > 0 ? [`rm -rf ${sweep.map((top) => quoted(`${mount}/${top}`)).join(' ')}`] : []),
+    entries: [
+      root,
+      ...(layout === 'add' ? [] : foreignFolders(found, root)),
+      ...foldersOf(
+        [...entries, ...folders.map((path) => ({ ...root, path: `${root.path}/${path}/.` }))],
+        root.path,
+      ),
+      ...entries,
+      ...links,
     ],
+    lines: [...lines, ...(gone.length > 0 ? [`rm -rf ${gone.map(at).join(' ')}`] : [])],
   };
 }
 
+/** What a plan is made of. */
+interface Part extends Plan {
+  /** Paths below the volume that are removed in the end. */
+  gone: string[];
+}
+
+interface Around {
+  /** The volume's path in the archive. */
+  root: string;
+  /** A path in the volume as the shell is told it. */
+  at: (path: string) => string;
+  owner: string;
+  found: ReadonlyMap<string, Entry>;
+  /** The folder in the volume where files wait to be moved. */
+  staging: string;
+}
+
 const topOf = (path: string): string => path.split('/')[0] ?? '';
+
+/** The folders above a path, the nearest first. */
+function foldersAbove(path: string): string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));
+}
 
 interface Wanted {
   path: string;
@@ -242,41 +282,51 @@ interface Wanted {
 const modesOf = (files: Readonly<Record<string, string>>, mode: number, below = ''): Wanted[] =>
   Object.entries(files).map(([path, content]) => ({ path: below + path, mode, content }));
 
+const isFolder = (entry: Entry | undefined): boolean =>
+  entry !== undefined && entry.content === undefined && entry.link === undefined;
+
 /**
  * Files that change one by one, each by a rename.
  *
- * @param exact the folder (ending in a slash, or empty for the whole volume) whose other files go
+ * @param exact the folder (ending in a slash, or empty for the whole volume) where nothing else stays; undefined where
+ *   other files are left alone
  */
 function inPlace(
-  {
-    mount,
-    owner,
-    found,
-    staging,
-  }: { mount: string; owner: string; found: ReadonlyMap<string, string | undefined>; staging: string },
+  { root, at, owner, found, staging }: Around,
   wanted: readonly Wanted[],
   exact: string | undefined,
-): Plan {
-  const changed = wanted.filter(({ path, content }) => found.get(path) !== content);
+): Part {
+  const changed = wanted.filter(({ path, content, mode }) => {
+    const there = found.get(path);
+    return there?.content !== content || there.mode !== mode || there.owner !== owner;
+  });
   const isThere = ({ path }: Wanted): boolean => found.has(path);
   const names = new Set(wanted.map(({ path }) => path));
-  const gone = [...found]
-    .filter(([path, content]) => content !== undefined && exact !== undefined && path.startsWith(exact))
-    .map(([path]) => path)
-    // Those of an interrupted delivery go with their folder.
-    .filter((path) => !names.has(path) && !path.startsWith('revision-'));
+  const needed = new Set([...names].flatMap(foldersAbove));
+  const unwanted = new Set(
+    [...found.keys()].filter(
+      (path) =>
+        exact !== undefined &&
+        path.startsWith(exact) &&
+        !names.has(path) &&
+        !needed.has(path) &&
+        // Where a folder becomes a file, it goes before.
+        !foldersAbove(path).some((above) => names.has(above)),
+    ),
+  );
   return {
     entries: changed.map((file) => ({
       ...file,
-      path: `${mount.slice(1)}/${isThere(file) ? `${staging}/` : ''}${file.path}`,
+      path: `${root}/${isThere(file) ? `${staging}/` : ''}${file.path}`,
       owner,
     })),
-    lines: [
-      ...changed
-        .filter(isThere)
-        .map(({ path }) => `mv -f ${quoted(`${mount}/${staging}/${path}`)} ${quoted(`${mount}/${path}`)}`),
-      ...gone.map((path) => `rm -f ${quoted(`${mount}/${path}`)}`),
-    ],
+    lines: changed
+      .filter(isThere)
+      .flatMap(({ path }) => [
+        ...(exact !== undefined && isFolder(found.get(path)) ? [`rm -rf ${at(path)}`] : []),
+        `mv -fT ${at(`${staging}/${path}`)} ${at(path)}`,
+      ]),
+    gone: [...unwanted].filter((path) => !foldersAbove(path).some((above) => unwanted.has(above))),
   };
 }
 
@@ -288,6 +338,12 @@ function foldersOf(entries: readonly Entry[], above: string): Entry[] {
       folders.set(folder, { path: folder, owner, mode: 0o755 });
   return [...folders.values()].sort((one, other) => (one.path < other.path ? -1 : 1));
 }
+
+/** Folders in which only another user may rename and remove: the program ran as that one before. */
+const foreignFolders = (found: ReadonlyMap<string, Entry>, { path: root, owner }: Entry): Entry[] =>
+  [...found]
+    .filter(([, entry]) => isFolder(entry) && entry.owner !== owner)
+    .map(([path]) => ({ path: `${root}/${path}`, owner, mode: 0o755 }));
 
 const scriptEntry = (lines: readonly string[]): Entry => ({
   path: switchScript.slice(1),

@@ -31,17 +31,23 @@ export async function archiveOf(entries: readonly Entry[]): Promise<Buffer> {
   return whole;
 }
 
-/** What is in an archive by path: a file's content, or undefined for a folder or a link. */
-export async function entriesOf(archive: Buffer): Promise<Map<string, string | undefined>> {
-  const found = new Map<string, string | undefined>();
+/** What is in an archive, by path. */
+export async function entriesOf(archive: Buffer): Promise<Map<string, Entry>> {
+  const found = new Map<string, Entry>();
   const tar = extract();
   Readable.from([archive]).pipe(tar);
   for await (const entry of tar) {
-    const content = await buffer(entry);
-    found.set(
-      entry.header.name.replace(/\/$/, ''),
-      entry.header.type === 'file' ? content.toString() : undefined,
-    );
+    const content = (await buffer(entry)).toString();
+    const { name, uid, gid, mode, type, linkname } = entry.header;
+    const path = name.replace(/\/$/, '');
+    found.set(path, {
+      path,
+      owner: `${uid}:${gid}`,
+      // Some engines write the file's type in front.
+      mode: mode & 0o7777,
+      ...(type === 'file' && { content }),
+      ...(type !== 'file' && type !== 'directory' && { link: linkname || '' }),
+    });
   }
   return found;
 }

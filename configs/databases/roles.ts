@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type DatabaseAddress, everybody } from './address.ts';
+import type { DatabaseAddress } from './address.ts';
 import { exporterRights } from './redis.ts';
 
 /** Connections that an exporter may hold at once: a broken one cannot use up the server's. */
@@ -26,13 +26,6 @@ export const passwordLine = (password: string): string => `*:*:*:*:${password.re
 /** A text inside JSON, with its quotes. */
 export const jsonText = (text: string): string => JSON.stringify(text);
 
-/** What redis-cli reads from its input to log in, until no job uses it: quoted, because it splits at spaces. */
-export function redisLogin(user: string, password: string): string {
-  const quoted = (text: string) => `"${text.replace(/[\\"]/g, '\\$&')}"`;
-  // With one word, as before Redis 6.
-  return `AUTH ${user === everybody ? '' : `${quoted(user)} `}${quoted(password)}\n`;
-}
-
 /** Marks an ACL user as made by this stack: a channel. Without PUBLISH or SUBSCRIBE it grants nothing. */
 export const redisOwner = (project: string): string => `made-by-${project}`;
 
@@ -42,10 +35,6 @@ export const redisUserCommand = (user: string, password: string, project: string
   ...exporterRights.split(' '),
   `&${redisOwner(project)}`,
 ];
-
-/** That command as text, until no job uses redis-cli. */
-export const redisUser = (user: string, password: string, project: string): string =>
-  `${redisUserCommand(user, password, project).join(' ')}\n`;
 
 /** What a person types in redis-cli when Taffrail has no admin's secret (S10). */
 export const redisUserByHand = (user: string): string =>

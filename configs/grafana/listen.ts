@@ -9,8 +9,6 @@ export const grafanaMetricsUser = 'taffrail';
 export const grafanaAdminPasswordFile = 'grafana-admin-password';
 export const grafanaMetricsPasswordFile = 'grafana-metrics-password';
 export const grafanaOauthSecretFile = 'grafana-oauth-secret';
-/** A login is a file name as it stands (settings.ts): what two share, no two logins map to. */
-export const grafanaUserPasswordFile = (login: string): string => `grafana-user-${login}`;
 
 /** The address that people type; every link begins with it. */
 export const grafanaAddress = ({ rootUrl, address, port }: GrafanaSettings): string =>

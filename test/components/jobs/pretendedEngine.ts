@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { basename, join as joinPosix } from 'node:path/posix';
 import { buffer } from 'node:stream/consumers';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { archiveOf, entriesOf, type Entry } from '../../../components/jobs/lib/archive.ts';
 
 // As much of Docker's API as jobs use, on a Unix socket. Messages are the engine's own. What it leaves unproved: that a
@@ -85,8 +86,11 @@ export class PretendedEngine {
   pipes = 0;
   program: Program = () => 0;
   fault: (request: string) => Fault = () => undefined;
+  /** Milliseconds before a request is answered. */
+  delay: (request: string) => number = () => 0;
   #count = 0;
   readonly #connections = new Set<Duplex>();
+  readonly #attached = new WeakSet<Duplex>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
@@ -135,6 +139,11 @@ export class PretendedEngine {
     return container;
   }
 
+  /** How many attached streams are open. */
+  get attachedCount(): number {
+    return [...this.#connections].filter((connection) => this.#attached.has(connection)).length;
+  }
+
   get names(): string[] {
     return [...this.containers.values()].map(({ name }) => name);
   }
@@ -148,6 +157,7 @@ export class PretendedEngine {
     const path = url.pathname.replace(/^\/v1\.44/, '');
     const line = `${request.method ?? ''} ${path}`;
     this.requests.push(line);
+    await pause(this.delay(line));
     const fault = this.fault(line);
     const body = fault === 'destroy' ? Buffer.alloc(0) : await buffer(request);
     const send = (status: number, content: unknown = ''): void => {
@@ -297,6 +307,7 @@ export class PretendedEngine {
       socket.end(`HTTP/1.1 ${status} No\r\n\r\n${JSON.stringify({ message })}`);
     } else {
       container.attached = socket;
+      this.#attached.add(socket);
       socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
     }
   }
@@ -328,7 +339,7 @@ export class PretendedEngine {
         });
       });
       if (!isConnected) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await pause(20);
         continue;
       }
       container.ended.push(() => connection.destroy());

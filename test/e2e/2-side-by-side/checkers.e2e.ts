@@ -6,7 +6,7 @@ import type { FilesTold } from '../../../components/jobs/files.ts';
 import { runProgram, stackConfig } from '../../components/harness.ts';
 import { type Job, running } from '../../components/look.ts';
 import { defaults, everything, systemA } from '../../components/stacks.ts';
-import { docker } from '../lib/engine.ts';
+import { docker, gone } from '../lib/engine.ts';
 import { emptyVolume, helpersOf, inForce, jobNamed, pinned, realImage, runJob } from '../lib/jobs.ts';
 
 const example = (file: string) =>
@@ -22,7 +22,7 @@ const stacks = {
 type Delivery = Extract<Job, { script: 'files' }>;
 const volumes: string[] = [];
 afterAll(async () => {
-  for (const volume of volumes) await docker.getVolume(volume).remove({ force: true });
+  for (const volume of volumes) await docker.getVolume(volume).remove({ force: true }).catch(gone);
 });
 
 /** What a recorded job would be told, with images and one volume that are there. */

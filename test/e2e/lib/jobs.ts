@@ -4,7 +4,7 @@ import type { ApplyTold } from '../../../components/jobs/apply.ts';
 import type { DatabaseTold } from '../../../components/jobs/database.ts';
 import type { FilesTold } from '../../../components/jobs/files.ts';
 import { type ImageKey, imageKeys, imageTag } from '../../../configs/images.ts';
-import { created, docker } from './engine.ts';
+import { created, docker, gone } from './engine.ts';
 import { copy, jobStack, ownLabel } from './place.ts';
 
 // The jobs themselves, started as the command plugin starts them (components/delivery.ts), told what a test chooses.
@@ -90,7 +90,7 @@ export const helpersOf = async (name: string, stack = jobStack): Promise<{ name:
 
 /** Makes an empty volume of the test's own. */
 export async function emptyVolume(name: string, options: Record<string, string> = {}): Promise<void> {
-  await docker.getVolume(name).remove({ force: true });
+  await docker.getVolume(name).remove({ force: true }).catch(gone);
   await docker.createVolume({ Name: name, Labels: { [ownLabel]: '1' }, DriverOpts: options });
 }
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path/posix';
 import { archiveOf, entriesOf, type Entry } from './lib/archive.ts';
 import type { Engine } from './lib/engine.ts';
-import { JobError } from './lib/errors.ts';
-import { Helper, type ImageOf, type JobOf } from './lib/helper.ts';
+import { EngineError, JobError } from './lib/errors.ts';
+import { type Helper, type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 
 /** What reaches one volume. */
@@ -48,56 +48,57 @@ export interface FilesTold {
 
 export const placeholder = 'placeholder-of-a-secret';
 
-const seconds = { check: 120, switch: 60 };
+/** Seconds. */
+const defaults = { check: 120, switch: 60 };
 
 /** Judges files, then makes them the ones in force. Whatever happens, a volume has the old ones or the new ones. */
 export async function deliver(
   { job, tools, owner, check, targets }: FilesTold,
   engine: Engine,
+  limits = defaults,
 ): Promise<string> {
-  if (check) await judge(job, check, engine);
-  const helper = await Helper.make(engine, job, '', {
-    image: tools,
-    command: ['sh', switchScript],
-    user: owner,
-    network: 'none',
-    volumes: Object.fromEntries(targets.map(({ volume }, index) => [mountOf(index), volume])),
-    writable: true,
-  });
   try {
-    const plans: Plan[] = [];
-    for (const [index, target] of targets.entries())
-      plans.push(
-        plan(target, owner, mountOf(index), await present(helper, target, mountOf(index)), newName()),
-      );
-    const lines = plans.flatMap((one) => one.lines);
-    await helper.put('/', await archiveOf([...plans.flatMap((one) => one.entries), scriptEntry(lines)]));
-    // What is new in an empty volume stands where it belongs: nothing has to be switched.
-    if (lines.length > 0) {
-      const { exitCode, output } = await helper.run({ seconds: seconds.switch });
+    if (check) await judge(job, check, engine, limits.check);
+    const helper: HelperArgs = {
+      image: tools,
+      command: ['sh', switchScript],
+      user: owner,
+      network: 'none',
+      volumes: Object.fromEntries(targets.map(({ volume }, index) => [mountOf(index), volume])),
+      writable: true,
+    };
+    await withHelper(engine, job, '', helper, async (helper) => {
+      const plans: Plan[] = [];
+      for (const [index, target] of targets.entries())
+        plans.push(
+          plan(target, owner, mountOf(index), await present(helper, target, mountOf(index)), newName()),
+        );
+      const lines = plans.flatMap((one) => one.lines);
+      await helper.put('/', await archiveOf([...plans.flatMap((one) => one.entries), scriptEntry(lines)]));
+      // What is new in an empty volume stands where it belongs: nothing has to be switched.
+      if (lines.length === 0) return;
+      const { exitCode, output } = await helper.run({ seconds: limits.switch });
       if (exitCode !== 0)
         throw new JobError(
           `The files could not be put in place: the old ones or the new ones are in force. Output:\n${output.trim()}`,
         );
-    }
+    });
   } catch (error) {
     throw withCause(error);
-  } finally {
-    await helper.remove();
   }
   const count = targets.reduce((sum, { files }) => sum + Object.keys(files).length, 0);
   return `delivered ${count} files`;
 }
 
-async function judge(job: JobOf, check: Check, engine: Engine): Promise<void> {
-  const helper = await Helper.make(engine, job, 'check', {
+function judge(job: JobOf, check: Check, engine: Engine, seconds: number): Promise<void> {
+  const args: HelperArgs = {
     image: check.image,
     command: check.command,
     user: check.user,
     network: 'none',
     writable: true,
-  });
-  try {
+  };
+  return withHelper(engine, job, 'check', args, async (helper) => {
     const [top = ''] = check.folder.split('/').filter((part) => part !== '');
     const all = {
       ...check.files,
@@ -110,7 +111,7 @@ async function judge(job: JobOf, check: Check, engine: Engine): Promise<void> {
       content,
     }));
     await helper.put('/', await archiveOf([...foldersOf(entries, top), ...entries]));
-    const { exitCode, output } = await helper.run({ seconds: seconds.check }).catch((error: unknown) => {
+    const { exitCode, output } = await helper.run({ seconds }).catch((error: unknown) => {
       if (!(error instanceof JobError)) throw error;
       throw new JobError(
         `The check of the new files (${check.command.join(' ')}) failed; nothing was changed: ${error.message}`,
@@ -120,9 +121,7 @@ async function judge(job: JobOf, check: Check, engine: Engine): Promise<void> {
       throw new JobError(
         `${check.command[0] ?? ''} refuses the new files; nothing was changed. Output:\n\n${indented(output)}\n\nFix the cause and run the command again.`,
       );
-  } finally {
-    await helper.remove();
-  }
+  });
 }
 
 const indented = (text: string): string =>
@@ -133,7 +132,7 @@ const indented = (text: string): string =>
 
 /** A full disk while files are unpacked. The old ones are in force until the switch. */
 const withCause = (error: unknown): unknown =>
-  error instanceof JobError && /no space left on device/i.test(error.message)
+  error instanceof EngineError && /no space left on device/i.test(error.message)
     ? new JobError(
         `The disk of the Docker host is full (no space left on device); the old files stay.\nSee what takes it: docker system df     Free some: docker image prune -a`,
       )

@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
@@ -56,18 +56,29 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
   agent.createConnection = () => (current = dial());
 
   const send = (options: RequestOptions, body: Buffer | undefined, timeout: number) =>
-    new Promise<IncomingMessage>((resolve, reject) => {
-      const asked = httpRequest({ host: 'docker', agent, ...options }, resolve);
-      asked.on('error', reject);
+    new Promise<EngineAnswer & { stream?: Duplex }>((resolve, reject) => {
+      let late: Error | undefined;
+      // Once an answer has begun, Node calls any end of it `aborted`.
+      const fail = (error: unknown): void => {
+        reject(late ?? (error as Error));
+      };
+      const asked = httpRequest({ host: 'docker', agent, ...options }, (answer) => {
+        buffer(answer).then((content) => {
+          resolve({ status: answer.statusCode ?? 0, body: content });
+        }, fail);
+      });
+      asked.on('error', fail);
       asked.on('upgrade', (answer, stream: Duplex, head: Buffer) => {
+        // Told by its end; without a listener it would end the whole job.
+        stream.on('error', () => undefined);
         if (head.length > 0) stream.unshift(head);
-        resolve(Object.assign(answer, { stream }));
+        resolve({ status: answer.statusCode ?? 0, body: Buffer.alloc(0), stream });
       });
       if (timeout > 0) {
-        const timer = setTimeout(
-          () => asked.destroy(new Error(`no answer within ${timeout / 1000} s`)),
-          timeout,
-        );
+        const timer = setTimeout(() => {
+          late = new Error(`no answer within ${timeout / 1000} s`);
+          asked.destroy(late);
+        }, timeout);
         asked.on('close', () => {
           clearTimeout(timer);
         });
@@ -96,7 +107,7 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
       insisted(
         async () => {
           const body = archive ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
-          const answer = await send(
+          const { status, body: content } = await send(
             {
               method,
               path: `${version}${path}${query === undefined ? '' : `?${new URLSearchParams(query).toString()}`}`,
@@ -110,11 +121,9 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
             body,
             timeout,
           );
-          const status = answer.statusCode ?? 0;
-          const content = await buffer(answer);
           if ((status >= 200 && status < 300) || status === 304 || also.includes(status))
             return { status, body: content };
-          throw new EngineError(status, messageOf(content));
+          throw new EngineError(status, messageOf(status, content));
         },
         () => current,
       ),
@@ -122,7 +131,7 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
       let own: Duplex | undefined;
       return insisted(
         async () => {
-          const answer = await send(
+          const { status, body, stream } = await send(
             {
               method: 'POST',
               path: `${version}/containers/${container}/attach?stream=1&stdin=1&stdout=1&stderr=1`,
@@ -133,8 +142,8 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
             undefined,
             60_000,
           );
-          if ('stream' in answer) return answer.stream as Duplex;
-          throw new EngineError(answer.statusCode ?? 0, messageOf(await buffer(answer)));
+          if (stream) return stream;
+          throw new EngineError(status, messageOf(status, body));
         },
         () => own,
       );
@@ -183,8 +192,8 @@ function certificates(): { ca: Buffer; cert: Buffer; key: Buffer } {
   return { ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') };
 }
 
-const messageOf = (body: Buffer): string => {
-  const text = body.toString().trim();
+const messageOf = (status: number, body: Buffer): string => {
+  const text = body.toString().trim() || `the Docker engine answered ${status}, without a word`;
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
     return typeof message === 'string' ? message : text;

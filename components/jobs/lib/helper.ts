@@ -80,7 +80,13 @@ export class Helper {
   /** Starts it with its standard streams attached. */
   async open(): Promise<Duplex> {
     const stream = await this.#engine.attach(this.id);
-    await this.start();
+    try {
+      await this.start();
+    } catch (error) {
+      // An open connection would keep the job from ending.
+      stream.destroy();
+      throw error;
+    }
     return stream;
   }
 
@@ -109,7 +115,9 @@ export class Helper {
     const ended = demultiplexed(stream, (chunk) => {
       output = Buffer.concat([output, chunk]).subarray(-limit);
     });
-    const late = new AbortController();
+    const late = (): JobError => new JobError(`it did not end within ${seconds} s${said(output)}`);
+    const timer = new AbortController();
+    const end = Date.now() + seconds * 1000;
     try {
       await this.start();
       if (stdin === undefined) stream.end();
@@ -117,14 +125,19 @@ export class Helper {
       // The engine closes the stream when the program has ended: the one connection stays free meanwhile.
       const isLate = await Promise.race([
         ended.then(() => false),
-        pause(seconds * 1000, true, { signal: late.signal }).catch(() => false),
+        pause(seconds * 1000, true, { signal: timer.signal }).catch(() => false),
       ]);
-      if (isLate) throw new JobError(`it did not end within ${seconds} s${said(output)}`);
-      const { body } = await this.#engine.request('POST', `/containers/${this.id}/wait`);
+      if (isLate) throw late();
+      // The program may have closed its output and run on.
+      const { body } = await this.#engine
+        .request('POST', `/containers/${this.id}/wait`, { timeout: Math.max(end - Date.now(), 1000) })
+        .catch((error: unknown) => {
+          throw Date.now() < end ? error : late();
+        });
       const { StatusCode: exitCode } = JSON.parse(body.toString()) as { StatusCode: number };
       return { exitCode, output: output.toString() };
     } finally {
-      late.abort();
+      timer.abort();
       stream.destroy();
     }
   }
@@ -133,6 +146,26 @@ export class Helper {
   async remove(): Promise<void> {
     await removed(this.#engine, this.id, this.#name);
   }
+}
+
+/** Makes a helper, works with it, and removes it. When both fail, the reason is the work's. */
+export async function withHelper<T>(
+  engine: Engine,
+  job: JobOf,
+  kind: string,
+  args: HelperArgs,
+  work: (helper: Helper) => Promise<T>,
+): Promise<T> {
+  const helper = await Helper.make(engine, job, kind, args);
+  let result: T;
+  try {
+    result = await work(helper);
+  } catch (error) {
+    await helper.remove().catch(() => undefined);
+    throw error;
+  }
+  await helper.remove();
+  return result;
 }
 
 const said = (output: Buffer): string =>
@@ -240,14 +273,16 @@ async function mustExist(engine: Engine, volume: string): Promise<void> {
 }
 
 async function pull(engine: Engine, reference: string): Promise<void> {
-  const { body } = await engine.request('POST', '/images/create', {
-    query: { fromImage: reference },
-    timeout: 600_000,
-  });
+  const failed = (why: string): JobError => new JobError(`Unable to pull image ${reference}: ${why}`);
+  const { body } = await engine
+    .request('POST', '/images/create', { query: { fromImage: reference }, timeout: 600_000 })
+    .catch((error: unknown) => {
+      throw error instanceof EngineError ? failed(error.message) : error;
+    });
   // 200 comes before the work; what goes wrong then is in the stream.
   for (const line of body.toString().split('\n')) {
     if (line.trim() === '') continue;
     const { error } = JSON.parse(line) as { error?: string };
-    if (error !== undefined) throw new JobError(`Unable to pull image ${reference}: ${error}`);
+    if (error !== undefined) throw failed(error);
   }
 }

@@ -20,7 +20,8 @@ export class Pipe extends Duplex {
     /** Nobody reads or writes any more. */
     close: () => void;
   }) {
-    super({ allowHalfOpen: true });
+    // Once the other side has ended, `node:http` must not use it for another request.
+    super({ allowHalfOpen: false });
     this.#write = write;
     this.#end = end;
     this.#close = close;
@@ -42,6 +43,11 @@ export class Pipe extends Duplex {
   }
 
   // As `node:http` calls them on a socket.
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
   setTimeout(): this {
     return this;
   }

@@ -12,6 +12,7 @@ export function demultiplexed(
 ): Promise<void> {
   let rest: Buffer = Buffer.alloc(0);
   return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
     stream.on('data', (chunk: Buffer) => {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       while (rest.length >= 8) {

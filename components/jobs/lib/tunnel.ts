@@ -63,7 +63,7 @@ export async function openPipe(
     stream.on('error', () => undefined);
     return { pipe, closed: remove };
   } catch (error) {
-    await helper.remove();
+    await helper.remove().catch(() => undefined);
     throw error;
   }
 }
@@ -103,6 +103,11 @@ export function openTunnel(engine: Engine, job: JobOf, to: PipeTo, seconds = 20)
   const send = (method: string, path: string, { headers = {}, json }: Asked): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const body = json === undefined ? undefined : JSON.stringify(json);
+      let late: Error | undefined;
+      // Once an answer has begun, Node calls any end of it `aborted`.
+      const fail = (error: unknown): void => {
+        reject(late ?? (error as Error));
+      };
       const asked = httpRequest(
         {
           agent,
@@ -118,30 +123,42 @@ export function openTunnel(engine: Engine, job: JobOf, to: PipeTo, seconds = 20)
         (answer: IncomingMessage) => {
           text(answer).then((body) => {
             resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body });
-          }, reject);
+          }, fail);
         },
       );
-      const timer = setTimeout(
-        () => asked.destroy(new Error(`no answer within ${seconds} s`)),
-        seconds * 1000,
-      );
-      asked.on('error', reject);
+      let timer: NodeJS.Timeout | undefined;
+      // From when its pipe is there: opening it may have to pull an image, and must not be overtaken by a second try.
+      asked.on('socket', () => {
+        timer = setTimeout(() => {
+          late = new Error(`no answer within ${seconds} s`);
+          asked.destroy(late);
+        }, seconds * 1000);
+      });
+      asked.on('error', fail);
       asked.on('close', () => {
         clearTimeout(timer);
       });
       asked.end(body);
     });
 
+  const ask: Tunnel['ask'] = async (method, path, asked = {}) => {
+    try {
+      return await send(method, path, asked);
+    } catch (error) {
+      await close();
+      // 409: the service is being started anew, and its network is not there to join.
+      if (error instanceof JobError && !(error instanceof EngineError && error.status === 409)) throw error;
+      throw new Unanswered(wordsOf(error), { cause: error });
+    }
+  };
+  // The agent's own limit does not count connections that are still being opened.
+  let last: Promise<unknown> = Promise.resolve();
+
   return {
-    ask: async (method, path, asked = {}) => {
-      try {
-        return await send(method, path, asked);
-      } catch (error) {
-        await close();
-        // 409: the service is being started anew, and its network is not there to join.
-        if (error instanceof JobError && !(error instanceof EngineError && error.status === 409)) throw error;
-        throw new Unanswered(wordsOf(error), { cause: error });
-      }
+    ask: (...asked) => {
+      const answer = last.then(() => ask(...asked));
+      last = answer.catch(() => undefined);
+      return answer;
     },
     close: async () => {
       agent.destroy();

@@ -247,7 +247,7 @@ describe('the table of parts', () => {
   it('3.6: without the rig all is official: the images, the CLI and its plugins, nothing else', () => {
     const table = partsTable(false);
     expect(new Set(table.map(({ kind }) => kind))).toEqual(new Set(['official']));
-    expect(table).toHaveLength(imageKeys.length + 3);
+    expect(table).toHaveLength(imageKeys.length + 4);
     expect(table.map(({ name }) => name)).not.toContain('engine');
   });
 

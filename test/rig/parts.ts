@@ -123,6 +123,16 @@ export const parts: readonly Part[] = [
     note: 'upstream provider and bridge, mapping of our own',
   },
   {
+    name: 'plugin-command',
+    kind: 'stand-in',
+    version: '1.2.1',
+    module: 'standins/command',
+    outputs: [{ file: 'pulumi-resource-command', package: '.' }],
+    plugin: 'command',
+    seconds: 30,
+    note: 'the official plugin is in no Go module; this one uses its framework and covers command:local:Command only',
+  },
+  {
     name: 'prometheus',
     kind: 'built',
     version: '3.13.4',

@@ -96,8 +96,8 @@ function standInTables(): string[] {
   return parts
     .filter(({ kind }) => kind === 'stand-in')
     .map((one) => {
-      const file = new URL(`standins/${one.name.replace(/^pulumi-/, '')}/README.md`, import.meta.url);
-      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      const file = one.module && new URL(`${one.module}/README.md`, import.meta.url);
+      const text = file && existsSync(file) ? readFileSync(file, 'utf8') : '';
       const [proof = own[one.name] ?? 'What it proves is not told.\n'] = /(?:^\|.*\n)+/m.exec(text) ?? [];
       return `\n### ${one.name}\n\n${sentence(one.note ?? '')}\n\n${tidy(proof)}`;
     });

@@ -72,10 +72,11 @@ describe('versions of images are written once', () => {
   });
 });
 
-it('3.7: stand-ins are the language host, Grafana and CloudBeaver; the rest is built from its module, or Debian’s', () => {
+it('3.7: stand-ins are the language host, the command plugin, Grafana and CloudBeaver; the rest is built from its module, or Debian’s', () => {
   const kinds = (kind: string) => parts.filter((one) => one.kind === kind);
   expect(kinds('stand-in').map(({ name }) => name)).toEqual([
     'pulumi-language-nodejs',
+    'plugin-command',
     'grafana',
     'cloudbeaver',
   ]);

@@ -206,6 +206,8 @@ export function job(name: string, host: Host, args: JobArgs): local.Command {
       parent,
       dependsOn: after,
       deleteBeforeReplace: true,
+      // A secret standard input does not make them secret.
+      additionalSecretOutputs: ['stdout', 'stderr'],
       customTimeouts: { create: '15m', update: '15m' },
     },
   );

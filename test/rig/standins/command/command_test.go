@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+<<<<<<< HEAD
 	"time"
+=======
+>>>>>>> h-plugin
 
 	"github.com/pulumi/pulumi/pkg/v3/codegen/schema"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -52,6 +55,7 @@ func TestSchema(t *testing.T) {
 
 func names[V any](of map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(of)), " ") }
 
+<<<<<<< HEAD
 func TestCreate(t *testing.T) {
 	t.Setenv("OF_THE_PLUGIN", "plugin")
 	t.Setenv("OF_BOTH", "plugin")
@@ -126,6 +130,8 @@ func TestFailure(t *testing.T) {
 	equal(t, "its outputs", len(failed.outputs), 0)
 }
 
+=======
+>>>>>>> h-plugin
 func TestUpdate(t *testing.T) {
 	e := start(t)
 	first := e.up(object{"create": "echo created", "update": "echo updated"})
@@ -168,6 +174,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
+<<<<<<< HEAD
 func TestPreviousOutput(t *testing.T) {
 	e := start(t)
 	const show = `echo "<$PULUMI_COMMAND_STDOUT|$PULUMI_COMMAND_STDERR>"; echo err >&2`
@@ -191,6 +198,8 @@ func TestPreviousOutput(t *testing.T) {
 	e.update(large, object{"create": "true", "addPreviousOutputInEnv": false})
 }
 
+=======
+>>>>>>> h-plugin
 func TestDiff(t *testing.T) {
 	e := start(t)
 	was := object{
@@ -308,6 +317,7 @@ func TestSecrets(t *testing.T) {
 	equal(t, "the same secrets", same.Changes, plugin.DiffNone)
 }
 
+<<<<<<< HEAD
 func TestLogging(t *testing.T) {
 	// The pauses make the order of the two streams certain.
 	const create = `printf 'out 1\r\n\nout'; sleep 0.3; printf ' 2\n'; sleep 0.3; printf 'err' >&2`
@@ -430,6 +440,8 @@ func TestTimeout(t *testing.T) {
 	equal(t, "it waits for the command", time.Since(began) > 20*time.Second, false)
 }
 
+=======
+>>>>>>> h-plugin
 func TestRefusals(t *testing.T) {
 	standInOnly(t)
 	e := start(t)

@@ -3,8 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Apply, ApplyError, type Running, type Runs, Unanswered } from '../../configs/running.ts';
 import { archiveOf, entriesOf } from './lib/archive.ts';
 import type { Engine } from './lib/engine.ts';
-import { JobError } from './lib/errors.ts';
-import { Helper, type ImageOf, type JobOf } from './lib/helper.ts';
+import { EngineError, JobError } from './lib/errors.ts';
+import { type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 import { openTunnel } from './lib/tunnel.ts';
 
@@ -29,16 +29,21 @@ export interface ApplyTold {
   note?: string;
 }
 
+/** Seconds. */
+const defaults = { answer: 20, beside: 120 };
+
 /** Makes the running program follow its files, and reads back what it runs. */
-export async function apply(told: ApplyTold, engine: Engine): Promise<string> {
+export async function apply(told: ApplyTold, engine: Engine, limits = defaults): Promise<string> {
   const { job, tools, service, logic } = told;
-  const { apply: run } = (await import(`../../configs/${logic}`)) as { apply: Apply<unknown> };
-  const tunnel = openTunnel(engine, job, {
+  const module = new URL(`../../configs/${logic}`, import.meta.url).href;
+  const { apply: run } = (await import(module)) as { apply: Apply<unknown> };
+  const to = {
     tools,
     network: `container:${service.container}`,
     host: '127.0.0.1',
     port: service.port,
-  });
+  } as const;
+  const tunnel = openTunnel(engine, job, to, limits.answer);
   const program: Running = {
     ask: async (method, path, asked) => {
       try {
@@ -50,32 +55,36 @@ export async function apply(told: ApplyTold, engine: Engine): Promise<string> {
     },
     recall: () => recall(engine, service.container, noteOf(told)),
     remember: (note) => remember(engine, service, noteOf(told), note),
-    beside: async (command, stdin) => {
-      const helper = await Helper.make(engine, job, 'beside', {
+    beside: (command, stdin) => {
+      const args: HelperArgs = {
         image: service.image,
         command,
         user: service.user,
         network: 'none',
         volumesOf: service.container,
         stdin: true,
-      });
-      try {
-        return await helper.run({ stdin, seconds: 120 });
-      } finally {
-        await helper.remove();
-      }
+      };
+      return withHelper(engine, job, 'beside', args, (helper) =>
+        helper.run({ stdin, seconds: limits.beside }),
+      );
     },
     pause: (milliseconds) => wait(milliseconds),
   };
+  const failed = (runs: Runs, why: string): JobError =>
+    new JobError(`${service.title} ${which[runs]}. ${why}`);
+  let line: string;
   try {
     await mustRun(engine, service);
-    return await run(program, told.told);
+    line = await run(program, told.told);
   } catch (error) {
-    if (!(error instanceof ApplyError)) throw error;
-    throw new JobError(`${service.title} ${which[error.runs]}. ${error.message}`);
-  } finally {
-    await tunnel.close();
+    // What failed first is the reason.
+    await tunnel.close().catch(() => undefined);
+    if (error instanceof ApplyError) throw failed(error.runs, error.message);
+    if (error instanceof Unanswered) throw failed('unknown', `It did not answer: ${error.message}`);
+    throw error;
   }
+  await tunnel.close();
+  return line;
 }
 
 const which: Readonly<Record<Runs, string>> = {
@@ -109,15 +118,20 @@ async function mustRun(engine: Engine, { title, container }: ApplyTold['service'
 }
 
 async function lastLines(engine: Engine, container: string): Promise<string> {
-  const { body } = await engine.request('GET', `/containers/${container}/logs`, {
-    query: { stdout: '1', stderr: '1', tail: '15' },
-  });
+  let body: Buffer;
+  try {
+    ({ body } = await engine.request('GET', `/containers/${container}/logs`, {
+      query: { stdout: '1', stderr: '1', tail: '15' },
+    }));
+  } catch (error) {
+    // A log driver that only writes; why the service ended is told all the same.
+    if (error instanceof EngineError) return `  (its log cannot be read: ${error.message})`;
+    throw error;
+  }
   const text: string[] = [];
   for (let rest = body; rest.length >= 8; rest = rest.subarray(8 + rest.readUInt32BE(4)))
     text.push(rest.subarray(8, 8 + rest.readUInt32BE(4)).toString());
-  return text
-    .join('')
-    .trimEnd()
+  return (text.join('').trimEnd() || '(none)')
     .split('\n')
     .map((line) => `  ${line.slice(0, 500)}`)
     .join('\n');

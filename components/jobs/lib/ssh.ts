@@ -10,6 +10,7 @@ export class SshPipe extends Pipe {
   answered = false;
   /** What ssh said on its error output. */
   words = '';
+  readonly #byHand: string;
 
   constructor(url: URL, program = 'ssh') {
     const target = [
@@ -25,7 +26,10 @@ export class SshPipe extends Pipe {
     });
     super({
       write: (chunk, done) => {
-        ssh.stdin.write(chunk, done);
+        // That nobody reads it is told by its end, with ssh's own words.
+        ssh.stdin.write(chunk, () => {
+          done();
+        });
       },
       end: () => {
         ssh.stdin.end();
@@ -34,6 +38,7 @@ export class SshPipe extends Pipe {
         ssh.kill();
       },
     });
+    this.#byHand = `ssh ${[...target.filter((word) => word !== '--'), 'docker', 'version'].join(' ')}`;
     ssh.stdin.on('error', () => undefined); // told by its end
     ssh.stderr.on('data', (chunk: Buffer) => {
       this.words = (this.words + chunk.toString()).slice(-4000);
@@ -50,9 +55,15 @@ export class SshPipe extends Pipe {
     ssh.on('close', () => {
       if (this.destroyed) return;
       if (this.answered) this.push(null);
-      else this.destroy(new Error(this.words.trim() || 'ssh ended without a word'));
+      else this.destroy(new Error(reasonOf(this.words, this.#byHand)));
     });
   }
+}
+
+/** One sentence of what ssh said, and how to see it by hand. */
+function reasonOf(words: string, byHand: string): string {
+  const lines = words.split(/[\r\n]+/).filter((line) => line.trim() !== '' && !line.startsWith('Warning: '));
+  return `${lines.join(' ').trim() || 'ssh ended without a word.'} Try: ${byHand}`;
 }
 
 /**

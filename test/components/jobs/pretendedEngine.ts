@@ -50,7 +50,13 @@ export interface Container {
 }
 
 /** What happens instead of an answer. */
-type Fault = { status: number; message: string } | 'destroy' | 'hang' | 'stall' | undefined;
+type Fault =
+  | { status: number; message: string }
+  | { status: number; body: string }
+  | 'destroy'
+  | 'hang'
+  | 'stall'
+  | undefined;
 
 const nobody: Specification = {
   Image: 'sha256:service',
@@ -111,7 +117,15 @@ export class PretendedEngine {
   /** It is gone at once, as by a power cut. */
   die(): void {
     this.#server.close();
+    this.disconnect();
+  }
+
+  disconnect(): void {
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
   }
 
   stop(): void {
@@ -170,6 +184,7 @@ export class PretendedEngine {
     if (fault === 'destroy') request.socket.destroy();
     else if (fault === 'stall') response.writeHead(200).write('[');
     else if (fault === 'hang') return;
+    else if (fault && 'body' in fault) response.writeHead(fault.status).end(fault.body);
     else if (fault) fail(fault.status, fault.message);
     else if (line === 'POST /containers/create') this.#create(url, body, send, fail);
     else if (line === 'POST /images/create')
@@ -303,8 +318,8 @@ export class PretendedEngine {
     if (fault === 'destroy') socket.destroy();
     else if (fault === 'hang' || fault === 'stall') return;
     else if (fault || !container) {
-      const { status, message } = fault ?? { status: 404, message: 'No such container' };
-      socket.end(`HTTP/1.1 ${status} No\r\n\r\n${JSON.stringify({ message })}`);
+      const { status, ...message } = fault ?? { status: 404, message: 'No such container' };
+      socket.end(`HTTP/1.1 ${status} No\r\n\r\n${JSON.stringify(message)}`);
     } else {
       container.attached = socket;
       this.#attached.add(socket);

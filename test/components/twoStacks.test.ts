@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { containers } from './look.ts';
+import { jobs, services } from './look.ts';
 import { type Ran, runProgram, types } from './harness.ts';
 import { everything } from './stacks.ts';
 
@@ -9,7 +9,7 @@ const named = ({ resources }: Ran): string[] =>
     .map(({ type, inputs }) => `${type} ${String(inputs['name'])}`);
 
 const ports = (ran: Ran): string[] =>
-  containers(ran).flatMap(({ inputs }) =>
+  services(ran).flatMap(({ inputs }) =>
     (inputs.ports ?? []).map(({ ip, external }) => `${ip}:${String(external)}`),
   );
 

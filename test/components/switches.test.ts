@@ -138,7 +138,7 @@ describe('3.21: nothing is made inside apply', () => {
   test('a preview without any output shows the same resources', async () => {
     const up = await runProgram(everything());
     const preview = await runProgram(everything(), { preview: true });
-    expect(up.resources.length).toBeGreaterThan(150);
+    expect(up.resources.length).toBeGreaterThan(120);
     expect(list(preview)).toEqual(list(up));
   });
 

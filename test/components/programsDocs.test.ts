@@ -15,7 +15,9 @@ test('3.19: docs/programs.md leaves no cell empty, and says what each job asks',
       name,
     ).toEqual([]);
   }
-  const asked = Object.fromEntries(rows.map((cells) => [cells[1], cells.at(-2)]));
+  const asked: Record<string, string | undefined> = Object.fromEntries(
+    rows.map((cells) => [cells[1] ?? '', cells.at(-2)]),
+  );
   expect(asked).toMatchObject({
     prometheus: '`/-/ready`, `/api/v1/status/config`, `/metrics`',
     'node-exporter': 'its health check',

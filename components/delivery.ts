@@ -54,7 +54,10 @@ export function deliver(
     string,
     pulumi.Output<string>
   >;
-  const files = targets.flatMap(({ files = {}, steady }) => [files, steady?.files ?? {}]);
+  const files = targets.flatMap(({ files = {}, steady }) => [
+    files,
+    ...(steady ? [below(steady.folder, steady.files)] : []),
+  ]);
   const done = job(`${name}-files`, host, {
     script: 'files',
     told: {
@@ -80,6 +83,7 @@ export function deliver(
     },
     triggers: {
       format,
+      owner,
       volumes: targets.map(({ volume }) => volume.name),
       // By path, so that a preview names the files that change.
       files: Object.assign({}, ...files.map(digests)) as Record<string, string>,
@@ -206,6 +210,8 @@ export function job(name: string, host: Host, args: JobArgs): local.Command {
       parent,
       dependsOn: after,
       deleteBeforeReplace: true,
+      // A secret standard input does not make them secret.
+      additionalSecretOutputs: ['stdout', 'stderr'],
       customTimeouts: { create: '15m', update: '15m' },
     },
   );
@@ -217,6 +223,9 @@ const present = (secrets: Secrets = {}): Record<string, pulumi.Output<string>> =
   Object.fromEntries(
     Object.entries(secrets).flatMap(([path, secret]) => (secret === undefined ? [] : [[path, secret]])),
   );
+
+const below = (folder: string, files: Files): Files =>
+  Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
 
 const digests = (files: Files): Record<string, string> =>
   Object.fromEntries(Object.entries(files).map(([path, content]) => [path, digestOf(content)]));

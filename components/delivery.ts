@@ -54,7 +54,10 @@ export function deliver(
     string,
     pulumi.Output<string>
   >;
-  const files = targets.flatMap(({ files = {}, steady }) => [files, steady?.files ?? {}]);
+  const files = targets.flatMap(({ files = {}, steady }) => [
+    files,
+    ...(steady ? [below(steady.folder, steady.files)] : []),
+  ]);
   const done = job(`${name}-files`, host, {
     script: 'files',
     told: {
@@ -219,6 +222,9 @@ const present = (secrets: Secrets = {}): Record<string, pulumi.Output<string>> =
   Object.fromEntries(
     Object.entries(secrets).flatMap(([path, secret]) => (secret === undefined ? [] : [[path, secret]])),
   );
+
+const below = (folder: string, files: Files): Files =>
+  Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
 
 const digests = (files: Files): Record<string, string> =>
   Object.fromEntries(Object.entries(files).map(([path, content]) => [path, digestOf(content)]));

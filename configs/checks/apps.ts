@@ -27,18 +27,18 @@ const ownServices = [
   ],
 ];
 
-/** What the jobs and volumes of a service are called, after its name. */
+/** What the volumes of a service, its jobs and their short-lived containers are called, after its name. */
 const ownParts = new RegExp(
-  `^(?:(?:${ownServices.join('|')})-(?:config|secrets)?-?(?:check|files|reload|restart|role|proof|password|data|positions|filtered)?|cloudbeaver-(?:admin|connections|workspace(?:-owner)?)|grafana-admin-password)$`,
+  `^(?:(?:${ownServices.join('|')})-(?:config|data|positions|filtered|files(?:-check)?|(?:reload|restart|proof)(?:-beside)?|role|password)|cloudbeaver-(?:conf|secrets|workspace))$`,
 );
 
 /** Whether a container, job or volume of Taffrail's has that name, or that of another app. */
 function isTaken(name: string, { databases, apps }: Parsed): boolean {
   const ofDatabases = Object.entries(databases).flatMap(([database, { kind }]) => [
     `${kind}-${database}-role`,
-    ...['', '-secrets', '-secrets-files'].map((part) => `${kind}-exporter-${database}${part}`),
+    ...['', '-config', '-files'].map((part) => `${kind}-exporter-${database}${part}`),
   ]);
-  const ofApps = Object.keys(apps).flatMap((app) => [`${app}-secrets`, `${app}-secrets-files`]);
+  const ofApps = Object.keys(apps).flatMap((app) => [`${app}-secrets`, `${app}-files`]);
   return [...ownServices, ...ofDatabases, ...ofApps].includes(name) || ownParts.test(name);
 }
 

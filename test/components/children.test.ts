@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Ran, type Recorded, runProgram, stackConfig, types } from './harness.ts';
-import { container, containers, services } from './look.ts';
+import { container, job, jobs, running, services } from './look.ts';
 import { defaults, everything, systemA } from './stacks.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -15,6 +15,25 @@ describe.each([
     const ran = await runProgram(config(), { stack: name });
     await expect(golden(ran)).toMatchFileSnapshot(`golden/${name}.yml`);
   });
+});
+
+test('3.1: the default stack has no more resources than it needs', async () => {
+  const custom = (await runProgram(defaults())).resources.filter((one) => one.custom);
+  const kinds = [...new Set(custom.map(({ type }) => type))].sort();
+  expect(
+    Object.fromEntries(kinds.map((kind) => [kind, custom.filter(({ type }) => type === kind).length])),
+  ).toEqual({
+    'command:local:Command': 15,
+    'docker:index/container:Container': 9,
+    'docker:index/network:Network': 5,
+    'docker:index/remoteImage:RemoteImage': 10,
+    'docker:index/volume:Volume': 14,
+    'pulumi:providers:docker': 1,
+    'random:index/randomId:RandomId': 1,
+    'random:index/randomPassword:RandomPassword': 5,
+  });
+  // Each one costs every preview.
+  expect(custom.length).toBeLessThanOrEqual(62);
 });
 
 describe('3.13, 3.21: names and parents', () => {
@@ -53,16 +72,45 @@ describe('3.13, 3.21: names and parents', () => {
 
   test('no two things of a kind have one name on the host, and each name tells its stack', () => {
     for (const type of [types.container, types.volume, types.network]) {
+      // A volume without a name gets one from Pulumi, which makes it unique.
       const names = ran.resources
         .filter((one) => one.type === type)
-        .map(({ inputs }) => String(inputs['name']));
+        .flatMap(({ inputs }) => (typeof inputs['name'] === 'string' ? [inputs['name']] : []));
+      expect(names.length, type).toBeGreaterThan(4);
       expect(new Set(names).size, type).toBe(names.length);
       expect(names.filter((one) => !one.startsWith('taffrail-every-thing-'))).toEqual([]);
     }
   });
 
-  test('containers are deleted before they are replaced: their names are taken', () => {
-    const late = ran.resources.filter((one) => one.type === types.container && !one.deleteBeforeReplace);
+  test('Pulumi names exactly the volumes that the next `up` can fill again', () => {
+    const unnamed = ran.resources.filter(
+      ({ type, inputs }) => type === types.volume && inputs['name'] === undefined,
+    );
+    const delivered = jobs(ran).flatMap(({ triggers }) => triggers.volumes ?? []);
+    const refilled = [...delivered.filter((name) => name.endsWith('-1a2b3c4'))]
+      // haproxy makes its filtered socket anew at every start.
+      .concat('socket-proxy-filtered-1a2b3c4')
+      .sort();
+    expect(unnamed.map(({ name }) => `${name}-1a2b3c4`).sort()).toEqual(refilled);
+  });
+
+  test('a job and its container stand directly below the component of their program', () => {
+    for (const { name, type, parent } of ran.resources)
+      if (type === types.container || type === types.command)
+        expect(byUrn.get(parent)?.type, name).toMatch(
+          /^taffrail:index:(?!Service|Job|ConfigFiles|SecretFiles)/,
+        );
+    expect(
+      services(ran)
+        .filter(({ name, parent }) => byUrn.get(parent)?.name !== name)
+        .map(({ name }) => name),
+    ).toEqual([]);
+  });
+
+  test('containers are deleted before they are replaced, because their names are taken; jobs, to run again', () => {
+    const late = ran.resources.filter(
+      (one) => [types.container, types.command].includes(one.type as never) && !one.deleteBeforeReplace,
+    );
     expect(late.map(({ name }) => name)).toEqual([]);
   });
 });
@@ -81,29 +129,49 @@ describe('3.14: the order of things', () => {
   beforeAll(async () => {
     ran = await runProgram(everything());
   });
+  const one = (name: string): { urn: string; dependsOn: string[] } =>
+    jobs(ran).find((found) => found.name === name) ?? container(ran, name);
   /** Whether one waits for the other, directly. */
-  const waits = (name: string, other: string) =>
-    container(ran, name).dependsOn.includes(container(ran, other).urn);
-  const ending = (end: string) =>
-    containers(ran)
-      .filter(({ name }) => name.endsWith(end))
-      .map(({ name }) => ({ name, program: name.slice(0, -end.length) }));
+  const waits = (name: string, other: string) => one(name).dependsOn.includes(one(other).urn);
 
-  test('files are judged before they are delivered, and delivered before the program runs', () => {
-    const delivered = ending('-config-files');
-    expect(delivered.length).toBeGreaterThan(6);
-    for (const { name, program } of delivered) {
-      expect(waits(program, name), program).toBe(true);
-      if (ending('-config-check').some((check) => check.program === program))
-        expect(waits(name, `${program}-config-check`), program).toBe(true);
+  test('3.17: files and secrets are delivered before the program runs', () => {
+    const deliveries = running(ran, 'files');
+    expect(deliveries.length).toBeGreaterThan(13);
+    for (const { name } of deliveries) expect(waits(name.replace(/-files$/, ''), name), name).toBe(true);
+  });
+
+  test('what needs files is a program with a delivery, and every delivery has a program that mounts it', () => {
+    for (const { name, triggers } of running(ran, 'files')) {
+      const mounted = container(ran, name.replace(/-files$/, '')).inputs.volumes?.map(
+        ({ volumeName }) => volumeName,
+      );
+      expect(triggers.volumes?.length, name).toBeGreaterThan(0);
+      for (const volume of triggers.volumes ?? []) expect(mounted, name).toContain(volume);
     }
   });
 
-  test('secrets are there before the program runs, and what runs is read back afterwards', () => {
-    for (const { name, program } of ending('-secrets-files'))
-      expect(waits(program, name), program).toBe(true);
-    for (const { name, program } of [...ending('-reload'), ...ending('-restart')])
-      expect(waits(name, program), program).toBe(true);
+  test('what runs is asked after it has started and has its files', () => {
+    const applied = running(ran, 'apply');
+    expect(applied.length).toBeGreaterThan(7);
+    for (const { name, told, triggers } of applied) {
+      const program = name.replace(/-(reload|restart|proof)$/, '');
+      expect(told.service.container, name).toBe(`id-of-${program}`);
+      expect(triggers.container, name).toBe(`id-of-${program}`);
+      expect(waits(name, program), name).toBe(true);
+      const files = jobs(ran).find((job) => job.name === `${program}-files`);
+      expect(triggers.files, name).toBe(files && `id-of-${program}-files`);
+      if (files) expect(waits(name, files.name), name).toBe(true);
+    }
+  });
+
+  test('a program that reads its files at its start only is replaced when they change, and never just restarted', () => {
+    for (const { name } of running(ran, 'apply')) {
+      const { inputs } = container(ran, name.replace(/-\w+$/, ''));
+      const revision = inputs.labels.find(({ label }) => label === 'dev.taffrail.revision')?.value;
+      if (name.endsWith('-restart')) expect(revision, name).toMatch(/^[0-9a-f]{12}$/);
+      // Grafana's grafana.ini is read at its start, all else is reloaded.
+      else if (name !== 'grafana-reload') expect(revision, name).toBeUndefined();
+    }
   });
 
   test('A2, S10: an App waits for its databases, an exporter for its role', () => {
@@ -112,7 +180,16 @@ describe('3.14: the order of things', () => {
     expect(waits('worker', 'postgres-password')).toBe(false);
     expect(waits('postgres-exporter', 'postgres-role')).toBe(true);
     expect(waits('postgres-role', 'postgres-password')).toBe(true);
+    expect(waits('postgres-password', 'postgres')).toBe(true);
+    expect(waits('redis-role', 'redis')).toBe(true);
     expect(waits('redis-exporter-queue', 'redis-queue-role')).toBe(true);
+    expect(waits('cloudbeaver', 'postgres-password')).toBe(true);
+  });
+
+  test('S10: a new database gets its password and its roles again', () => {
+    expect(job(ran, 'postgres-password').triggers.after).toEqual(['id-of-postgres']);
+    expect(job(ran, 'postgres-role').triggers.after).toEqual(['id-of-postgres-password']);
+    expect(job(ran, 'redis-role').triggers.after).toEqual(['id-of-redis']);
   });
 });
 
@@ -124,6 +201,7 @@ function golden({ resources }: Ran): string {
     {
       ...(names.has(one.parent) && { in: names.get(one.parent) }),
       ...(one.protect && { protect: true }),
+      ...(Object.keys(one.timeouts).length > 0 && { timeouts: one.timeouts }),
       ...masked(one.inputs),
     },
   ]);
@@ -142,10 +220,9 @@ function golden({ resources }: Ran): string {
 const kind = (type: string): string => type.split(':').at(-1) ?? '';
 
 function masked(value: unknown): object {
-  return JSON.parse(JSON.stringify(value), (key, inner: unknown) => {
+  return JSON.parse(JSON.stringify(value), (_, inner: unknown) => {
     if (typeof inner === 'object' && inner !== null && 'secret' in inner) return '[secret]';
-    if (key === 'content') return '[text]';
     if (typeof inner !== 'string') return inner;
-    return inner.replaceAll(root, '<checkout>/').replace(/\b[0-9a-f]{12}\b/g, '<revision>');
+    return inner.replaceAll(root, '<checkout>/').replace(/\b[0-9a-f]{12}\b/g, '<digest>');
   }) as object;
 }

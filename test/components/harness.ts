@@ -18,6 +18,8 @@ export interface Recorded {
   inputs: Record<string, unknown>;
   protect: boolean;
   deleteBeforeReplace: boolean;
+  /** Timeouts of its own, by operation. */
+  timeouts: Record<string, string>;
   /** URNs, those that its inputs name included. */
   dependsOn: string[];
   /** Of which provider, by name. */
@@ -36,8 +38,8 @@ export interface RunOptions {
   preview?: boolean;
   /** What the generated passwords are, by resource name. */
   password?: (name: string) => string;
-  /** What a job ends with, and its words, by resource name. */
-  job?: (name: string) => { exitCode: number; containerLogs: string };
+  /** What a job writes to standard output, by resource name. */
+  job?: (name: string) => string;
 }
 
 /** What stands for an output that is not known yet, on the wire. */
@@ -47,10 +49,12 @@ const signature = '4dabf18193072939515e22adb298388d';
 const secretMark = '1b47061264138c4ac30d75fd1eb44270';
 
 export const types = {
+  command: 'command:local:Command',
   container: 'docker:index/container:Container',
   image: 'docker:index/remoteImage:RemoteImage',
   network: 'docker:index/network:Network',
   volume: 'docker:index/volume:Volume',
+  id: 'random:index/randomId:RandomId',
   password: 'random:index/randomPassword:RandomPassword',
 } as const;
 
@@ -109,28 +113,14 @@ export const stackConfig = (yaml: string, secrets: Readonly<Record<string, strin
 export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> =>
   (output as unknown as { promise: () => Promise<T> }).promise();
 
-/** The error of an output that fails. Throws when it does not. */
-export async function failureOf(output: pulumi.Output<unknown>): Promise<Error> {
-  const { isKnown, isSecret, allResources } = output as unknown as Record<string, unknown>;
-  // All that an output promises fails with it.
-  for (const promise of [isKnown, isSecret, (allResources as () => unknown).call(output)])
-    if (promise instanceof Promise) promise.catch(() => undefined);
-  try {
-    await valueOf(output);
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('the output did not fail');
-}
-
 const mocks = (options: RunOptions): pulumi.runtime.Mocks => ({
   call: ({ inputs }) => inputs as Record<string, unknown>,
   newResource: ({ type, name, inputs }) => {
-    const more = Object.entries(made(type, name, options));
-    const told = options.preview === true ? more.map(([key]) => [key, unknown]) : more;
+    const more = Object.entries(made(type, name, inputs as Record<string, unknown>, options));
+    const outputs = options.preview === true ? more.map(([key]) => [key, unknown]) : more;
     return {
       id: options.preview === true ? '' : `id-of-${name}`,
-      state: { ...(inputs as object), ...(Object.fromEntries(told) as object) },
+      state: { ...(inputs as object), ...(Object.fromEntries(outputs) as object) },
     };
   },
 });
@@ -144,9 +134,17 @@ const record = (request: Request, response: Response): Recorded => ({
   inputs: bare(request.getObject()?.toJavaScript() ?? {}) as Record<string, unknown>,
   protect: request.getProtect(),
   deleteBeforeReplace: request.getDeletebeforereplace(),
+  timeouts: timeouts(request.getCustomtimeouts()),
   dependsOn: request.getDependenciesList(),
   provider: request.getProvider().split('::')[3] ?? '',
 });
+
+const timeouts = (request: Timeouts | undefined): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries({ create: request?.getCreate() ?? '', update: request?.getUpdate() ?? '' }).filter(
+      ([, time]) => time !== '',
+    ),
+  );
 
 interface Response {
   getUrn: () => string;
@@ -161,18 +159,35 @@ interface Request {
   getObject: () => { toJavaScript: () => unknown } | undefined;
   getProtect: () => boolean;
   getDeletebeforereplace: () => boolean;
+  getCustomtimeouts: () => Timeouts | undefined;
   getDependenciesList: () => string[];
   getProvider: () => string;
 }
 
+interface Timeouts {
+  getCreate: () => string;
+  getUpdate: () => string;
+}
+
 /** What the provider would add to a resource once it is made. */
-function made(type: string, name: string, { password, job }: RunOptions): Record<string, unknown> {
-  if (type === types.container) return { ...(job?.(name) ?? { exitCode: 0, containerLogs: 'done\n' }) };
+function made(
+  type: string,
+  name: string,
+  inputs: Record<string, unknown>,
+  { password, job }: RunOptions,
+): Record<string, unknown> {
+  // A secret on standard input makes a secret of the output.
+  if (type === types.command) return { stdout: secret(job?.(name) ?? 'done\n'), stderr: secret('') };
   if (type === types.image) return { imageId: `id-of-${name}` };
+  if (type === types.id) return { hex: '0123456789abcdef' };
+  // Pulumi adds to the resource's name what makes it unique.
+  if (type === types.volume && inputs['name'] === undefined) return { name: `${name}-1a2b3c4` };
   if (type !== types.password) return {};
   const result = password?.(name) ?? `generated-for-${name}`;
   return { result, bcryptHash: `bcrypt-of-${result}` };
 }
+
+const secret = (value: unknown): object => ({ [signature]: secretMark, value });
 
 function bare(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(bare);

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Ran, runProgram, stackConfig, types } from './harness.ts';
-import { container, containers, jobs, networksOf, services } from './look.ts';
+import { container, delivered, job, networksOf, running, services } from './look.ts';
 import { everything } from './stacks.ts';
 
 const published = (ran: Ran) =>
-  containers(ran).flatMap(({ name, inputs }) =>
+  services(ran).flatMap(({ name, inputs }) =>
     (inputs.ports ?? []).map(({ ip, external, internal }) => [name, ip, external, internal]),
   );
 
@@ -86,18 +86,47 @@ describe('3.15: networks', () => {
       });
   });
 
-  test('jobs that ask a program stand in its own network', () => {
-    const asking = jobs(ran).filter(({ inputs }) => inputs.networkMode.startsWith('container:'));
-    expect(asking.length).toBeGreaterThan(6);
-    for (const { name, inputs } of asking) {
-      expect(name).toMatch(/-(reload|restart|password|proof)$/);
-      expect(inputs.networkMode).toBe(`container:id-of-${name.replace(/-\w+$/, '')}`);
+  test('jobs that ask a program stand in its own network, and talk to its loopback', () => {
+    const asking = running(ran, 'apply');
+    expect(asking.length).toBeGreaterThan(7);
+    for (const { name, told } of asking) {
+      expect(name).toMatch(/-(reload|restart|proof)$/);
+      const program = name.replace(/-\w+$/, '');
+      expect(told.service.container).toBe(`id-of-${program}`);
+      expect(told.service.port, name).toBeGreaterThan(1000);
+      // So no program has to listen where others can reach it, only to be asked.
+      expect(Object.keys(told.service).sort(), name).toEqual(['container', 'image', 'port', 'title', 'user']);
     }
+  });
+
+  test('jobs that prepare a database reach it, and no other network', () => {
+    const networks = running(ran, 'database').map(({ name, told }) => [name, told.network]);
+    expect(Object.fromEntries(networks)).toEqual({
+      'postgres-password': 'container:id-of-postgres',
+      'postgres-role': ['taffrail-local-databases'],
+      'redis-role': ['taffrail-local-databases'],
+      'postgres-shop-role': ['shop_default'],
+      // Far away: by its address, through the network that reaches outside.
+      'postgres-books-role': ['taffrail-local-apps'],
+      'redis-queue-role': ['shop_default'],
+    });
+  });
+
+  test('jobs that deliver files are told no network', () => {
+    for (const { name, told } of running(ran, 'files'))
+      expect(
+        Object.keys(told).filter((key) => !['job', 'tools', 'owner', 'check', 'targets'].includes(key)),
+        name,
+      ).toEqual([]);
+    expect(job(ran, 'loki-files').told).not.toHaveProperty('network');
   });
 
   test('on the applications’ network everybody asks for credentials, or does not listen there', () => {
     const flags = (name: string) => container(ran, name).inputs.command ?? [];
-    expect(flags('prometheus')).toContain('--web.config.file=/run/secrets/prometheus-web.yml');
+    expect(flags('prometheus')).toContain(
+      '--web.config.file=/etc/taffrail/current/secrets/prometheus-web.yml',
+    );
+    expect(delivered(ran, 'prometheus')).not.toHaveProperty('prometheus-web.yml');
     for (const name of ['blackbox-exporter', 'postgres-exporter-books']) {
       const listen = flags(name).filter((flag) => flag.startsWith('--web.listen-address='));
       expect(listen, name).toHaveLength(2);

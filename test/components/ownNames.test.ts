@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { MistakesError } from '../../configs/mistakes.ts';
 import { parseSettings } from '../../configs/settings.ts';
 import { type Ran, runProgram, types } from './harness.ts';
-import { jobNames } from './look.ts';
+import { jobNames, jobs } from './look.ts';
 import { everything } from './stacks.ts';
 
 /** Where the settings have a mistake once a key is another. */
@@ -32,13 +32,19 @@ describe('3.18: what the stack itself uses is no name for an app or a scrape job
     all = await runProgram(everything());
   });
 
-  test('no container and no volume', () => {
+  test('no container and no volume, and no short-lived container of a job', () => {
+    const helpers = jobs(all).flatMap(({ name, ...job }) => [
+      name,
+      ...(job.script === 'files' && job.told.check ? [`${name}-check`] : []),
+      ...(job.script === 'apply' ? [`${name}-beside`] : []),
+    ]);
     const own = all.resources
       .filter(({ type }) => type === types.container || type === types.volume)
       .map(({ name }) => name)
       .filter((name) => !['bot', 'worker'].includes(name));
-    expect(own.length).toBeGreaterThan(70);
-    expect(own.filter((name) => !withApp(name).includes(`apps.${name}`))).toEqual([]);
+    expect(helpers.length).toBeGreaterThan(40);
+    expect(own.length).toBeGreaterThan(35);
+    expect([...own, ...helpers].filter((name) => !withApp(name).includes(`apps.${name}`))).toEqual([]);
   });
 
   test('no scrape job', () => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type Ran, runProgram, stackConfig } from './harness.ts';
-import { containers, jobNames, upload, uploads } from './look.ts';
+import { delivered, jobNames, services } from './look.ts';
 import { everything } from './stacks.ts';
 
 /** Every switch, the first part of the names of what it stands for, and its scrape jobs. */
@@ -23,7 +23,7 @@ const switches: Record<string, { names: RegExp; jobs: RegExp }> = {
     jobs: /^(probe-|blackbox)/,
   },
   postgres: {
-    names: /^postgres(-data|-secrets|-password|-credential|-role.*|-exporter)?$/,
+    names: /^postgres(-data|-password|-credential.*|-role.*|-exporter(-files|-config)?)?$/,
     jobs: /^postgres$/,
   },
   redis: { names: /^redis(-data|-secrets|-credential|-role.*|-exporter)?$/, jobs: /^redis$/ },
@@ -58,14 +58,13 @@ function switched(on: Record<string, boolean>): ReturnType<typeof everything> {
 
 /** The uids of Grafana's datasources, and of those that its dashboards ask. */
 function datasourceUids(ran: Ran): { provisioned: string[]; asked: string[] } {
-  if (!containers(ran).some(({ name }) => name === 'grafana')) return { provisioned: [], asked: [] };
-  const file = upload(ran, 'grafana-config-files', '/staging/provisioning/datasources/taffrail.yml');
-  const { datasources } = parse(file) as { datasources: { uid: string }[] };
-  const files = Object.entries(
-    uploads(containers(ran).find(({ name }) => name === 'grafana-config-files') ?? never()),
-  );
-  const dashboards = files.filter(([path]) => path.endsWith('.json')).map(([, content]) => content);
-  const asked = dashboards.flatMap((text) =>
+  if (!services(ran).some(({ name }) => name === 'grafana')) return { provisioned: [], asked: [] };
+  const files = delivered(ran, 'grafana');
+  const { datasources } = parse(files['provisioning/datasources/taffrail.yml'] ?? '') as {
+    datasources: { uid: string }[];
+  };
+  const dashboards = Object.entries(files).filter(([path]) => path.endsWith('.json'));
+  const asked = dashboards.flatMap(([, text]) =>
     [...text.matchAll(/"datasource":\s*\{[^}]*"uid":\s*"([^"]+)"/g)].map(([, uid = '']) => uid),
   );
   return { provisioned: datasources.map(({ uid }) => uid), asked: [...new Set(asked)] };
@@ -101,7 +100,7 @@ describe('S1: what is switched off', () => {
 
   test('the filtering proxy of the Docker socket runs only for those who need it', async () => {
     const has = async (on: Record<string, boolean>) =>
-      containers(await runProgram(switched(on))).some(({ name }) => name === 'socket-proxy');
+      services(await runProgram(switched(on))).some(({ name }) => name === 'socket-proxy');
     expect(await has({ cadvisor: false })).toBe(true);
     expect(await has({ promtail: false })).toBe(true);
     expect(await has({ cadvisor: false, promtail: false })).toBe(false);
@@ -139,7 +138,7 @@ describe('3.21: nothing is made inside apply', () => {
   test('a preview without any output shows the same resources', async () => {
     const up = await runProgram(everything());
     const preview = await runProgram(everything(), { preview: true });
-    expect(up.resources.length).toBeGreaterThan(150);
+    expect(up.resources.length).toBeGreaterThan(120);
     expect(list(preview)).toEqual(list(up));
   });
 

@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
-import { containers } from './look.ts';
+import { jobs, services } from './look.ts';
 import { type Ran, runProgram, types } from './harness.ts';
 import { everything } from './stacks.ts';
 
-const named = ({ resources }: Ran): string[] =>
-  resources
+/** What has a name on the host, also while a job runs. What has none gets one from Pulumi, which makes it unique. */
+const named = (ran: Ran): string[] => [
+  ...ran.resources
     .filter(({ type }) => [types.container, types.network, types.volume].includes(type as never))
-    .map(({ type, inputs }) => `${type} ${String(inputs['name'])}`);
+    .flatMap(({ type, inputs }) => (typeof inputs['name'] === 'string' ? [`${type} ${inputs['name']}`] : [])),
+  ...jobs(ran).map(({ told }) => `${types.container} ${told.job.project}-${told.job.name}`),
+];
 
 const ports = (ran: Ran): string[] =>
-  containers(ran).flatMap(({ inputs }) =>
+  services(ran).flatMap(({ inputs }) =>
     (inputs.ports ?? []).map(({ ip, external }) => `${ip}:${String(external)}`),
   );
 

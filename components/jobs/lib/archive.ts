@@ -22,7 +22,15 @@ export async function archiveOf(entries: readonly Entry[]): Promise<Buffer> {
   for (const { path, owner, mode, content, link } of entries) {
     const [uid = 0, gid = 0] = owner.split(':').map(Number);
     // Programs compare contents; a time that differs with every run would only differ.
-    const header = { name: path, uid, gid, mode, mtime: new Date(1_000_000_000_000) };
+    const header = {
+      name: path,
+      uid,
+      gid,
+      mode,
+      mtime: new Date(1_000_000_000_000),
+      // tar-stream writes no more than that into its header, and says nothing.
+      ...(Math.max(uid, gid) > 0o777777 && { pax: { uid: String(uid), gid: String(gid) } }),
+    };
     if (link !== undefined) tar.entry({ ...header, type: 'symlink', linkname: link });
     else if (content === undefined) tar.entry({ ...header, name: `${path}/`, type: 'directory' });
     else tar.entry(header, content);
@@ -39,10 +47,11 @@ export async function entriesOf(archive: Buffer): Promise<Map<string, Entry>> {
   for await (const entry of tar) {
     const content = (await buffer(entry)).toString();
     const { name, uid, gid, mode, type, linkname } = entry.header;
+    const pax = entry.header.pax as Readonly<Record<string, string>> | undefined;
     const path = name.replace(/\/$/, '');
     found.set(path, {
       path,
-      owner: `${uid}:${gid}`,
+      owner: `${pax?.['uid'] ?? uid}:${pax?.['gid'] ?? gid}`,
       // Some engines write the file's type in front.
       mode: mode & 0o7777,
       ...(type === 'file' && { content }),

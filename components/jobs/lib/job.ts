@@ -16,14 +16,23 @@ export async function asProgram<Told>(main: boolean, run: Run<Told>): Promise<vo
   if (!main) return;
   let engine: Engine | undefined;
   try {
-    const told = JSON.parse(await text(process.stdin)) as Told;
+    const told = parsed(await text(process.stdin)) as Told;
     engine = connectEngine();
-    process.stdout.write(`${await run(told, engine)}\n`);
+    process.stdout.write(`${bounded(await run(told, engine))}\n`);
   } catch (error) {
     process.exitCode = 1;
     process.stderr.write(`${bounded(words(error))}\n`);
   } finally {
     engine?.close();
+  }
+}
+
+/** Node's own error quotes what it could not read, which may be a secret. */
+function parsed(input: string): unknown {
+  try {
+    return JSON.parse(input);
+  } catch {
+    throw new JobError('A job is told what to do as JSON on standard input, and this is none.');
   }
 }
 

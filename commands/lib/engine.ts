@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { isDropped, loginPause, loginTries, SshPipe } from '../../components/jobs/lib/ssh.ts';
 
 /** Compose's and Taffrail's labels, by which a stack's parts are found. */
 export const label = {
@@ -51,46 +52,8 @@ const onSocket = (socketPath: string): Docker =>
 async function tunnel(url: URL): Promise<{ socketPath: string; close: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'taffrail-'));
   const socketPath = join(folder, 'docker.sock');
-  const target = [...(url.port ? ['-p', url.port] : []), ...(url.username ? ['-l', url.username] : []), '--'];
   const server = createServer((connection) => {
-    const ssh = spawn(
-      'ssh',
-      [
-        '-o',
-        'BatchMode=yes',
-        '-o',
-        'ConnectTimeout=15',
-        ...target,
-        url.hostname,
-        'docker',
-        'system',
-        'dial-stdio',
-      ],
-      { stdio: ['pipe', 'pipe', 'pipe'] },
-    );
-    let words = '';
-    ssh.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
-    connection.pipe(ssh.stdin);
-    ssh.stdout.pipe(connection, { end: false });
-    ssh.stdin.on('error', () => undefined);
-    connection.on('error', () => undefined);
-    connection.on('close', () => ssh.kill());
-    const failed = (reason: string) => {
-      // The only way to hand ssh's own words to whoever waits for an HTTP answer.
-      const message = JSON.stringify({ message: reason.trim() });
-      if (connection.writable && connection.bytesWritten === 0) {
-        connection.write(
-          `HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
-        );
-      }
-      connection.end();
-    };
-    ssh.on('error', (error) => {
-      failed(`ssh cannot be started: ${error.message}`);
-    });
-    ssh.on('close', () => {
-      failed(words || 'ssh ended without an answer');
-    });
+    void forward(connection, url);
   });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   server.unref();
@@ -100,6 +63,52 @@ async function tunnel(url: URL): Promise<{ socketPath: string; close: () => void
   };
   process.once('exit', close);
   return { socketPath, close };
+}
+
+/** Leads one connection to the engine. Where sshd drops the login itself, what was sent is sent again by another one. */
+async function forward(connection: Socket, url: URL): Promise<void> {
+  const sent: Buffer[] = [];
+  let ssh: SshPipe | undefined;
+  connection.on('data', (chunk: Buffer) => {
+    if (ssh?.answered !== true) sent.push(chunk);
+    ssh?.write(chunk);
+  });
+  connection.on('end', () => ssh?.end());
+  connection.on('error', () => undefined);
+  connection.on('close', () => ssh?.destroy());
+  for (let round = 1; !connection.destroyed; round += 1) {
+    const pipe = (ssh = new SshPipe(url));
+    for (const chunk of sent) pipe.write(chunk);
+    if (connection.readableEnded) pipe.end();
+    pipe.on('data', (chunk: Buffer) => {
+      connection.write(chunk);
+    });
+    const failed = await new Promise<boolean>((resolve) => {
+      pipe.on('end', () => {
+        resolve(false);
+      });
+      pipe.on('error', () => {
+        resolve(true);
+      });
+      pipe.on('close', () => {
+        resolve(false);
+      });
+    });
+    ssh = undefined;
+    if (failed && !pipe.answered && isDropped(pipe.words) && round < loginTries) {
+      await pause(loginPause(round));
+      continue;
+    }
+    if (failed && !pipe.answered && connection.writable) {
+      // The only way to hand ssh's own words to whoever waits for an HTTP answer.
+      const message = JSON.stringify({ message: pipe.words.trim() || 'ssh ended without an answer' });
+      connection.write(
+        `HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
+      );
+    }
+    connection.end();
+    return;
+  }
 }
 
 /** Every container of a stack by its compose project: ours, and whoever else uses that name. */

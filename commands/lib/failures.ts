@@ -1,4 +1,4 @@
-import { npmRun } from '../../configs/whatToType.ts';
+import { npmRun, shellWord } from '../../configs/whatToType.ts';
 import { listenerOf } from './processes.ts';
 import { containerType, imageType, jobType } from './state.ts';
 import type { Attempt, Failure } from './watch.ts';
@@ -25,7 +25,7 @@ const imageNames = [
 type Rule = [pattern: RegExp, sentence: (found: RegExpExecArray, around: Surroundings) => string];
 
 /** How the person logs in to the Docker host: by the engine's address in the words, else by ssh's own. */
-function sshTo(input: string): string {
+export function sshTo(input: string): string {
   const [, target, port] = /ssh:\/\/((?:[\w.-]+@)?(?:\[[\da-f:]+\]|[\w.-]+))(?::(\d+))?/i.exec(input) ?? [];
   const named =
     target?.replace(/\[|\]/g, '') ??
@@ -35,8 +35,10 @@ function sshTo(input: string): string {
   return `ssh ${port === undefined ? '' : `-p ${port} `}${named}`;
 }
 
-/** The name under which ssh keeps the host's key. */
-function keyName(input: string): string {
+/** The name under which ssh keeps the host's key: its own configuration may have another one than the address. */
+export function keyName(input: string): string {
+  const told = /Host key for (\S+) has changed/.exec(input)?.[1];
+  if (told !== undefined) return shellWord(told);
   const [, port, target = ''] = /^ssh (?:-p (\d+) )?(?:.*@)?(.*)$/.exec(sshTo(input)) ?? [];
   return port === undefined ? target : `'[${target}]:${port}'`;
 }

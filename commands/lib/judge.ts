@@ -1,4 +1,5 @@
 import type { EngineFacts, Facts } from './facts.ts';
+import { keyName, sshTo } from './failures.ts';
 
 /** One thing that a check has to say. */
 export interface Finding {
@@ -66,12 +67,11 @@ export function silence({
     };
   }
   if (address.startsWith('ssh:')) {
-    const host = address.replace(/\/$/, '');
     return {
       check: 'engine',
       level: 'fail',
-      words: `The Docker engine at ${host} does not answer: ${firstLine(silent)}`,
-      type: `docker -H ${host} version   # ssh must log in without asking, and docker be installed there`,
+      words: `The Docker engine at ${address.replace(/\/$/, '')} does not answer: ${sshReason(silent)}`,
+      type: sshAdvice(`${address}\n${silent}`),
     };
   }
   if (socket && !socket.exists) {
@@ -96,6 +96,24 @@ export function silence({
     words: `The Docker engine at ${address} does not answer: ${firstLine(silent)}`,
     type: 'sudo systemctl restart docker && docker version',
   };
+}
+
+/** The line of ssh's words that says why. */
+function sshReason(words: string): string {
+  const lines = words.split(/[\r\n]+/).filter((line) => !/^(?:@|Warning: |\s*$)/.test(line));
+  return (lines.find((line) => /has changed|Permission denied/.test(line)) ?? lines[0] ?? '').trim();
+}
+
+/** What to type, by the same causes as those of a failed job. */
+function sshAdvice(told: string): string {
+  const login = sshTo(told);
+  if (/REMOTE HOST IDENTIFICATION HAS CHANGED/.test(told))
+    return `ssh-keygen -R ${keyName(told)} && ${login} true   # only if the host was reinstalled`;
+  if (/Host key verification failed|host key is known for/.test(told))
+    return `${login} true   # log in once and compare the host's key`;
+  if (/Permission denied \([\w,-]+\)/.test(told))
+    return `${login.replace(/^ssh/, 'ssh-copy-id')}   # or name the right key in ~/.ssh/config`;
+  return `${login} docker version   # ssh must log in without asking, and docker be installed there`;
 }
 
 function kind({ rig, address, stack }: Facts, engine: EngineFacts): Finding {

@@ -62,6 +62,25 @@ describe('an engine', () => {
     fakeSsh('echo "root@vps: Permission denied (publickey)." >&2; exit 255');
     await expect(ping('ssh://root@vps')).rejects.toThrow(/Permission denied \(publickey\)/);
   });
+
+  it('logs in again where sshd drops it, and sends again what was asked', async () => {
+    const dial = `const c = require("net").connect(${JSON.stringify(socket)}); process.stdin.pipe(c).pipe(process.stdout)`;
+    fakeSsh(
+      `echo x >> "${folder}/calls"
+[ "$(wc -l < "${folder}/calls")" -gt 2 ] || { echo "kex_exchange_identification: Connection closed by remote host" >&2; exit 255; }
+exec "${process.execPath}" -e '${dial}'`,
+    );
+    expect(await ping('ssh://root@vps')).toBe('OK');
+    expect(readFileSync(join(folder, 'calls'), 'utf8')).toBe('x\nx\nx\n');
+  });
+
+  it('takes the address of an IPv6 host and another socket as the docker client does', async () => {
+    fakeSsh(`echo "$@" > "${folder}/called"; exit 255`);
+    await expect(ping('ssh://root@[fd00::1]/run/user/1000/docker.sock')).rejects.toThrow('without an answer');
+    expect(readFileSync(join(folder, 'called'), 'utf8')).toMatch(
+      /-l root -- fd00::1 docker --host=unix:\/\/\/run\/user\/1000\/docker\.sock system dial-stdio\n$/,
+    );
+  });
 });
 
 it('the process that has a port is named', async () => {

@@ -26,7 +26,7 @@ const socket = join(place, 'docker.sock');
 const bin = join(place, 'bin');
 
 beforeAll(() => {
-  for (const folder of ['commands', 'configs', 'test/rig'])
+  for (const folder of ['commands', 'components', 'configs', 'test/rig'])
     cpSync(join(root, folder), join(checkout, folder), {
       recursive: true,
       filter: (file) => !file.endsWith('.test.ts') && !file.includes('/test/rig/go'),

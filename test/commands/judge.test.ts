@@ -89,7 +89,37 @@ describe('the doctor', () => {
       silent({ address: 'ssh://root@vps', socket: undefined, silent: 'ssh: Connection timed out' }),
       'fail',
       /ssh:\/\/root@vps does not answer: ssh: Connection timed out/,
-      /docker -H ssh:\/\/root@vps version/,
+      /^ssh root@vps docker version /,
+    ],
+    [
+      'a remote host that takes no key of ours',
+      silent({
+        address: 'ssh://root@vps:2222',
+        socket: undefined,
+        silent: "Warning: Permanently added 'vps'.\r\nroot@vps: Permission denied (publickey).\r\n",
+      }),
+      'fail',
+      /does not answer: root@vps: Permission denied \(publickey\)\.$/,
+      /^ssh-copy-id -p 2222 root@vps /,
+    ],
+    [
+      'a remote host whose key nobody knows',
+      silent({ address: 'ssh://vps', socket: undefined, silent: 'Host key verification failed.\r\n' }),
+      'fail',
+      /does not answer: Host key verification failed\.$/,
+      /^ssh vps true /,
+    ],
+    [
+      'a remote host with another key, under the name of the ssh configuration',
+      silent({
+        address: 'ssh://vps',
+        socket: undefined,
+        silent:
+          '@@@@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\n@@@@@@@\r\nIT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\r\nHost key for 10.0.0.7 has changed and you have requested strict checking.\r\nHost key verification failed.\r\n',
+      }),
+      'fail',
+      /does not answer: Host key for 10\.0\.0\.7 has changed/,
+      /^ssh-keygen -R 10\.0\.0\.7 && ssh vps true /,
     ],
     ["the rig's engine silent", silent({ rig: true }), 'fail', /rig's engine does not answer/, /npm run rig/],
     [

@@ -101,8 +101,8 @@ async function goVersion(folder: string): Promise<string> {
  * found by its sources alone, so that nobody needs Go to use it.
  */
 async function partFolder(one: Part, folder: string): Promise<string> {
-  const { module, testData, outputs, tags, ldflags, cgo, plugin, version } = one;
-  const recipe = [module, outputs, tags, ldflags, cgo, plugin, version];
+  const { module, testData, outputs, tags, gcflags, ldflags, cgo, plugin, version } = one;
+  const recipe = [module, outputs, tags, ldflags, cgo, plugin, version, ...(gcflags ? [gcflags] : [])];
   const sources = [folder, ...(testData === undefined ? [] : [join(here, testData)])].flatMap((root) =>
     globSync('**', { cwd: root })
       .sort()
@@ -182,7 +182,8 @@ async function buildPart(
   const options = { cwd: join(work, 'module'), env: goEnv(one), log, name: one.name };
   const flags = ['-mod=readonly', '-buildvcs=false', '-trimpath', `-tags=${one.tags ?? ''}`];
   const goBuild = (file: string, source: string, ldflags: string): Promise<void> => {
-    const linking = ['-v', ...flags, `-ldflags=-s -w ${ldflags}`];
+    const compiling = one.gcflags === undefined ? [] : [`-gcflags=${one.gcflags}`];
+    const linking = ['-v', ...flags, ...compiling, `-ldflags=-s -w ${ldflags}`];
     return logged(['go', 'build', ...linking, '-o', file, source], options, seen);
   };
   if (one.kind === 'stand-in') {

@@ -25,6 +25,8 @@ export interface Part {
   readonly testData?: string;
   readonly outputs?: readonly Output[];
   readonly tags?: string;
+  /** Compiler flags, with the packages that they are for. */
+  readonly gcflags?: string;
   /** Linker flags beyond `-s -w`. */
   readonly ldflags?: string;
   /** Needs a C compiler; everything else is static by itself. */
@@ -260,6 +262,18 @@ export const parts: readonly Part[] = [
     outputs: [{ file: 'docker-compose', package: 'github.com/docker/compose/v5/cmd' }],
     ldflags: '-X github.com/docker/compose/v5/internal.Version=v5.6.0',
     seconds: 30,
+  },
+  {
+    name: 'docker-cli',
+    kind: 'built',
+    version: '29.8.2',
+    module: 'go/docker-cli',
+    outputs: [{ file: 'docker', package: 'github.com/docker/cli/cmd/docker' }],
+    // It has no go.mod, which Go takes for a language of long ago.
+    gcflags: 'github.com/docker/cli/...=-lang=go1.26',
+    ldflags: '-X github.com/docker/cli/cli/version.Version=29.8.2',
+    seconds: 40,
+    note: 'what ssh runs on a Docker host that is reached over ssh://; the end-to-end test has one',
   },
   { name: 'docker-init', kind: 'debian', version: 'tini 0.19' },
   { name: 'postgres', kind: 'debian', version: '15', image: 'postgres' },

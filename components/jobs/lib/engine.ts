@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EngineError, JobError, wordsOf } from './errors.ts';
-import { isDropped, SshPipe } from './ssh.ts';
+import { isDropped, loginPause, loginTries, SshPipe } from './ssh.ts';
 
 // Docker's API over `node:http`. dockerode costs each job 0.25 s of processor, which a dozen jobs on two cores show.
 
@@ -40,8 +40,6 @@ export interface Engine {
 }
 
 export const defaultAddress = 'unix:///var/run/docker.sock';
-
-const tries = 7;
 
 /**
  * Talks to the engine. One connection, kept alive, and one more for each attached container.
@@ -90,8 +88,8 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
         if (error instanceof JobError) throw error;
         const ssh = pipe();
         const again = ssh instanceof SshPipe && !ssh.answered && isDropped(ssh.words);
-        if (!again || round === tries) throw unreachable(address, error);
-        await pause(200 * round + Math.random() * 400 * round);
+        if (!again || round === loginTries) throw unreachable(address, error);
+        await pause(loginPause(round));
       }
     }
   };

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { shellWord } from '../../../configs/whatToType.ts';
 import { Pipe } from './pipe.ts';
 
 /**
@@ -21,7 +22,10 @@ export class SshPipe extends Pipe {
     ];
     // Never a question: nobody would see it.
     const options = ['-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15'];
-    const ssh = spawn(program, [...options, ...target, 'docker', 'system', 'dial-stdio'], {
+    // As Docker's client has it: a path names another socket than the usual one, such as a rootless engine's.
+    const socket = decodeURIComponent(url.pathname);
+    const docker = ['docker', ...(/^\/*$/.test(socket) ? [] : [`--host=unix://${shellWord(socket)}`])];
+    const ssh = spawn(program, [...options, ...target, ...docker, 'system', 'dial-stdio'], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     super({
@@ -38,7 +42,7 @@ export class SshPipe extends Pipe {
         ssh.kill();
       },
     });
-    this.#byHand = `ssh ${[...target.filter((word) => word !== '--'), 'docker', 'version'].join(' ')}`;
+    this.#byHand = `ssh ${[...target.filter((word) => word !== '--'), ...docker, 'version'].join(' ')}`;
     ssh.stdin.on('error', () => undefined); // told by its end
     ssh.stderr.on('data', (chunk: Buffer) => {
       this.words = (this.words + chunk.toString()).slice(-4000);
@@ -74,3 +78,7 @@ export const isDropped = (words: string): boolean =>
   /kex_exchange_identification|Connection (?:reset|closed) by|banner exchange|Not allowed at this time|ssh_exchange_identification/i.test(
     words,
   );
+
+/** How often a login is tried that sshd drops, and the milliseconds before the next one. */
+export const loginTries = 7;
+export const loginPause = (round: number): number => 200 * round + Math.random() * 400 * round;

@@ -57,7 +57,8 @@ describe('prometheus-reload', () => {
   });
 
   test('3.14: a reload that is refused is told in Prometheus’ own words: it runs the old files', async () => {
-    const body = 'failed to reload config: one or more errors occurred while applying the new configuration\n';
+    const body =
+      'failed to reload config: one or more errors occurred while applying the new configuration\n';
     const { error } = await apply(prometheus({ '/-/reload': { status: 500, body } }));
     expect(error).toBe(`POST /-/reload answered 500:\n${body.trim()}`);
   });
@@ -97,9 +98,7 @@ describe('prometheus-reload', () => {
     const soon: Answers = (...asked) => (place.waited < 100_000 ? starting : prometheus())(...asked);
     expect(await apply(soon)).toEqual({ line: `Prometheus runs revision ${revision}` });
     place.waited = 0;
-    expect((await apply(starting)).error).toMatch(
-      /^not ready after 120 s: GET \/-\/ready answered 503/,
-    );
+    expect((await apply(starting)).error).toMatch(/^not ready after 120 s: GET \/-\/ready answered 503/);
     expect(place.asked.filter((line) => line === 'POST /-/reload')).toHaveLength(1);
   });
 });

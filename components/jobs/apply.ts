@@ -4,7 +4,7 @@ import { type Apply, ApplyError, type Running, type Runs, Unanswered } from '../
 import { archiveOf, entriesOf } from './lib/archive.ts';
 import type { Engine } from './lib/engine.ts';
 import { EngineError, JobError } from './lib/errors.ts';
-import { type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
+import { createAgain, type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 import { openTunnel } from './lib/tunnel.ts';
 
@@ -49,7 +49,7 @@ export async function apply(told: ApplyTold, engine: Engine, limits = defaults):
       try {
         return await tunnel.ask(method, path, asked);
       } catch (error) {
-        if (error instanceof Unanswered) await mustRun(engine, service);
+        if (error instanceof Unanswered) await mustRun(engine, told);
         throw error;
       }
     },
@@ -74,7 +74,7 @@ export async function apply(told: ApplyTold, engine: Engine, limits = defaults):
     new JobError(`${service.title} ${which[runs]}. ${why}`);
   let line: string;
   try {
-    await mustRun(engine, service);
+    await mustRun(engine, told);
     line = await run(program, told.told);
   } catch (error) {
     // What failed first is the reason.
@@ -99,12 +99,10 @@ interface Inspected {
 }
 
 /** A service that has ended by itself. The engine starts it anew: the third time, something is wrong with it. */
-async function mustRun(engine: Engine, { title, container }: ApplyTold['service']): Promise<void> {
+async function mustRun(engine: Engine, { job, service: { title, container } }: ApplyTold): Promise<void> {
   const { status, body } = await engine.request('GET', `/containers/${container}/json`, { also: [404] });
   if (status === 404)
-    throw new JobError(
-      `The container of ${title} is gone: somebody removed it. \`npm run up\` makes it again (or: pulumi refresh, then pulumi up).`,
-    );
+    throw new JobError(`The container of ${title} is gone: somebody removed it. ${createAgain(job)}`);
   const { State, RestartCount } = JSON.parse(body.toString()) as Inspected;
   if (State.Running && !State.Restarting && RestartCount < 3) return;
   if (State.Restarting && RestartCount < 3) return;

@@ -189,6 +189,15 @@ describe('3.14: what is delivered', () => {
     expect(delivery(changed, 'loki').triggers.volumes).toEqual(delivery(ran, 'loki').triggers.volumes);
   });
 
+  test('reaches an App again when another user runs it, who could not read it', async () => {
+    const changed = await runProgram(
+      everything(undefined, (yaml) => yaml.replace('    bot:\n', "    bot:\n      user: '1234:1234'\n")),
+    );
+    expect(delivery(ran, 'bot').triggers.owner).toBe('65534:65534');
+    expect(delivery(changed, 'bot').triggers.owner).toBe('1234:1234');
+    expect(delivery(changed, 'bot').told.owner).toBe('1234:1234');
+  });
+
   test('is judged by the program’s own checker where it has one, in its own image, with the files of the delivery', () => {
     const judged = running(ran, 'files').filter(({ told }) => told.check);
     expect(judged.map(({ name }) => name.replace(/-files$/, '')).sort()).toEqual([

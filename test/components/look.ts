@@ -74,6 +74,8 @@ export interface CommandInputs {
 /** The plain values whose change runs a job again. */
 export interface Triggers {
   format: number;
+  /** Of `files`: uid:gid. */
+  owner?: string;
   /** Of `files`. */
   volumes?: string[];
   /** Of `files`: digests by path. Of `apply`: the id of the job that delivers the files. */

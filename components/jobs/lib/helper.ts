@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ended } from '../../../configs/running.ts';
+import { npmRun } from '../../../configs/whatToType.ts';
 import type { Engine } from './engine.ts';
 import { EngineError, JobError } from './errors.ts';
 import { demultiplexed } from './streams.ts';
@@ -58,7 +59,7 @@ export class Helper {
   /** Makes it; it is not started. */
   static async make(engine: Engine, job: JobOf, kind: string, args: HelperArgs): Promise<Helper> {
     const name = `${job.project}-${job.name}${kind === '' ? '' : `-${kind}`}`;
-    for (const volume of Object.values(args.volumes ?? {})) await mustExist(engine, volume);
+    for (const volume of Object.values(args.volumes ?? {})) await mustExist(engine, job, volume);
     const id = await created(engine, name, args.image, specification(job, args));
     return new Helper(engine, id, name);
   }
@@ -263,14 +264,16 @@ async function removed(engine: Engine, id: string, name: string): Promise<void> 
   throw new JobError(`The engine does not remove the container ${name}. Try: docker rm -f ${name}`);
 }
 
-async function mustExist(engine: Engine, volume: string): Promise<void> {
+async function mustExist(engine: Engine, job: JobOf, volume: string): Promise<void> {
   const { status } = await engine.request('GET', `/volumes/${encodeURIComponent(volume)}`, { also: [404] });
   // The engine would make a new one without labels, which nobody would ever find again.
   if (status === 404)
-    throw new JobError(
-      `The volume ${volume} is gone: somebody removed it. \`npm run up\` makes it again (or: pulumi refresh, then pulumi up).`,
-    );
+    throw new JobError(`The volume ${volume} is gone: somebody removed it. ${createAgain(job)}`);
 }
+
+/** What to type when a thing of the stack is missing. Another stack may be selected in the person's shell. */
+export const createAgain = ({ stack }: JobOf): string =>
+  `To create it again, run: ${npmRun('up', stack)}     (or: pulumi refresh -s ${stack}, then pulumi up -s ${stack})`;
 
 async function pull(engine: Engine, reference: string): Promise<void> {
   const failed = (why: string): JobError => new JobError(`Unable to pull image ${reference}: ${why}`);

@@ -83,6 +83,7 @@ export function deliver(
     },
     triggers: {
       format,
+      owner,
       volumes: targets.map(({ volume }) => volume.name),
       // By path, so that a preview names the files that change.
       files: Object.assign({}, ...files.map(digests)) as Record<string, string>,

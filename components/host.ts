@@ -45,8 +45,7 @@ export function dockerHost(args: HostArgs): Host {
   return {
     project,
     dockerHost: address,
-    fingerprint: (secret) =>
-      pulumi.unsecret(pulumi.all([key, secret]).apply(([known, value]) => keyedHash(known, value))),
+    fingerprint: (secret) => pulumi.unsecret(pulumi.all([key, secret]).apply(keyedHash)),
     stack,
     production,
     registryMirror,
@@ -57,7 +56,7 @@ export function dockerHost(args: HostArgs): Host {
   };
 }
 
-const keyedHash = (key: string, text: string): string =>
+const keyedHash = ([key, text]: [string, string]): string =>
   createHmac('sha256', key).update(text).digest('hex').slice(0, 12);
 
 /** Options for a child of a component. */

@@ -32,6 +32,17 @@ function imports({ path, text }: Source): string[] {
   });
 }
 
+/** The arguments of every `.apply(` in a text. */
+function appliedTo(text: string): string[] {
+  return [...text.matchAll(/\.apply\(/g)].map(({ index }) => {
+    const from = index + '.apply('.length;
+    let at = from;
+    for (let open = 1; open > 0 && at < text.length; at++)
+      open += text[at] === '(' ? 1 : text[at] === ')' ? -1 : 0;
+    return text.slice(from, at);
+  });
+}
+
 const code = (text: string): string => text.replace(/\/\*.*?\*\//gs, '').replace(/(^|\s)\/\/.*$/gm, '');
 const lines = (text: string): number => text.split('\n').length - 1;
 
@@ -47,7 +58,7 @@ const rules: Rule[] = [
     name: 'configs/ makes no resource: it imports neither components nor providers',
     breaks: (source) =>
       source.path.startsWith('configs/') &&
-      imports(source).some((one) => /^(components\/|@pulumi\/(docker|random))/.test(one)),
+      imports(source).some((one) => /^(components\/|@pulumi\/(command|docker|random))/.test(one)),
     never: { path: 'configs/loki/render.ts', text: "import {\n  Loki,\n} from '../../components/loki.ts';" },
   },
   {
@@ -61,9 +72,50 @@ const rules: Rule[] = [
   {
     name: 'components/ reads no configuration',
     breaks: ({ path, text }) =>
-      path.startsWith('components/') &&
-      /\bnew\s+(pulumi\.)?Config\(|\breadSettings\b|process\.env/.test(code(text)),
+      path.startsWith('components/') && /\bnew\s+(pulumi\.)?Config\(|\breadSettings\b/.test(code(text)),
     never: { path: 'components/loki.ts', text: 'const c = new pulumi.Config();' },
+  },
+  {
+    // A job is a program of its own, which Docker's usual variables lead to an engine.
+    name: 'components/ reads no environment, but for the address of the engine in jobs',
+    breaks: ({ path, text }) =>
+      path.startsWith('components/') &&
+      [...code(text).matchAll(/process\.env(?:\['(\w+)'\])?/g)].some(
+        ([, name = '']) =>
+          path !== 'components/jobs/lib/engine.ts' ||
+          !['DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'HOME'].includes(name),
+      ),
+    never: { path: 'components/jobs/lib/engine.ts', text: "process.env['PULUMI_STACK']" },
+  },
+  {
+    name: 'jobs know neither Pulumi nor what starts them, and no client of Docker but their own',
+    breaks: (source) =>
+      source.path.startsWith('components/jobs/') &&
+      (imports(source).some((one) => /^(@pulumi\/|dockerode$|execa$|components\/(?!jobs\/))/.test(one)) ||
+        /@pulumi\/command|\bnew (local\.)?Command\(|\bpulumi\.\w/.test(code(source.text))),
+    never: { path: 'components/jobs/files.ts', text: "import { local } from '@pulumi/command';" },
+  },
+  {
+    name: 'only delivery.ts makes Commands',
+    breaks: ({ path, text }) =>
+      /^(index\.ts|components\/|configs\/|commands\/)/.test(path) &&
+      path !== 'components/delivery.ts' &&
+      /\bnew\s+(\w+\.)*Command\(/.test(code(text)),
+    never: { path: 'components/loki.ts', text: "new command.local.Command('x');" },
+  },
+  {
+    name: 'configs/ and components/ have no shell script: what a host does is typed and tested',
+    breaks: ({ path }) => /^(configs|components)\/.*\.(ba)?sh$/.test(path),
+    never: { path: 'configs/loki/apply.sh', text: 'set -eu\n' },
+  },
+  {
+    name: 'what applies a program’s files knows neither Docker nor Pulumi nor Node’s network',
+    breaks: (source) =>
+      /^configs\/.*[aA]pply\.ts$/.test(source.path) &&
+      imports(source).some((one) =>
+        /^(@pulumi\/|dockerode$|execa$|node:(http|net|child_process)|components\/)/.test(one),
+      ),
+    never: { path: 'configs/loki/apply.ts', text: "import { request } from 'node:http';" },
   },
   {
     name: 'only service.ts makes containers, volumes and images',
@@ -91,8 +143,11 @@ const rules: Rule[] = [
     name: 'no resource is made inside apply',
     breaks: ({ path, text }) =>
       /^(index\.ts|components\/)/.test(path) &&
-      /\.apply\((?:[^()]|\([^()]*\))*=>[^;]*\bnew\s+(docker\.)?[A-Z]\w*(?<!Error)\(/s.test(code(text)),
-    never: { path: 'components/app.ts', text: "x.apply((id) => new docker.Volume('y', { id }));" },
+      appliedTo(code(text)).some((inside) => /\bnew\s+(\w+\.)*[A-Z]\w*(?<!Error)\(/.test(inside)),
+    never: {
+      path: 'components/app.ts',
+      text: "x.apply((id) => {\n f(g(1)); new docker.Volume('y', { id });\n});",
+    },
   },
   {
     name: 'index.ts is a table of contents: under 80 lines',

@@ -3,7 +3,7 @@ import { postgresPassword, postgresRole } from '../../configs/databases/postgres
 import { redisRole } from '../../configs/databases/redisRole.ts';
 import type { Engine } from './lib/engine.ts';
 import { JobError } from './lib/errors.ts';
-import { Helper, type HelperArgs, type ImageOf, type JobOf } from './lib/helper.ts';
+import { type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 import { openPipe } from './lib/tunnel.ts';
 
@@ -33,20 +33,10 @@ export async function database(told: DatabaseTold, engine: Engine): Promise<stri
   const { job, tools, image, network, task } = told;
   const opened: (() => Promise<void>)[] = [];
   const client: DatabaseClient = {
-    run: async (command, stdin) => {
-      const helper = await Helper.make(engine, job, '', {
-        image,
-        command,
-        user: '65534:65534',
-        network,
-        stdin: true,
-      });
-      try {
-        return await helper.run({ stdin, seconds: 60 });
-      } finally {
-        await helper.remove();
-      }
-    },
+    run: (command, stdin) =>
+      withHelper(engine, job, '', { image, command, user: '65534:65534', network, stdin: true }, (helper) =>
+        helper.run({ stdin, seconds: 60 }),
+      ),
     connect: async (host, port) => {
       // One at a time: their containers have one name.
       await opened.pop()?.();

@@ -117,12 +117,20 @@ function judge(job: JobOf, check: Check, engine: Engine, seconds: number): Promi
         `The check of the new files (${check.command.join(' ')}) failed; nothing was changed: ${error.message}`,
       );
     });
+    const [program = ''] = check.command;
+    if (exitCode === notStarted)
+      throw new JobError(
+        `The image ${check.image.reference} cannot run ${program}, with which the new files are checked; nothing was changed. Output:\n\n${indented(output)}\n\nSet an image that has it, or none: then it is the pinned one.`,
+      );
     if (exitCode !== 0)
       throw new JobError(
-        `${check.command[0] ?? ''} refuses the new files; nothing was changed. Output:\n\n${indented(output)}\n\nFix the cause and run the command again.`,
+        `${program} refuses the new files; nothing was changed. Output:\n\n${indented(output)}\n\nFix the cause and run the command again.`,
       );
   });
 }
+
+/** The exit code of the engine's init for a program that is not there. */
+const notStarted = 127;
 
 const indented = (text: string): string =>
   (text.trim() || '(none)')

@@ -28,10 +28,6 @@ export function programsOf(script: string): string[] {
   return [...reader.found].filter((word) => !builtins.has(word) && !reader.functions.has(word)).sort();
 }
 
-/** The functions that a script defines: another one may call them. */
-export const functionsOf = (script: string): string[] =>
-  [...script.matchAll(/^(\w+)\(\) \{/gm)].map(([, name = '']) => name);
-
 /** Reads commands until `end` (`)` of a substitution, or the end of the text). */
 function commands(reader: Reader, end: '' | ')'): void {
   const { text } = reader;

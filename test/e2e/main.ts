@@ -8,7 +8,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { decideRig, engineStatus, ensureRig, type Progress, RigError, stopRig } from '../rig/index.ts';
 import { copyCheckout, variables } from './lib/copy.ts';
-import { copy, freshCopy, place, results, root, stackNames } from './lib/place.ts';
+import { copy, freshCopy, jobStack, place, results, root, stackNames } from './lib/place.ts';
 
 const given = process.argv.slice(2);
 const keep = given.includes('--keep');
@@ -59,7 +59,7 @@ async function cleanUp(): Promise<void> {
   await endOwnProcesses();
   // `local` may be a person's own; what the fresh copy has settings for is the test's.
   const local = existsSync(join(freshCopy, 'Pulumi.local.yaml')) ? ['local'] : [];
-  const removed = await sweep([...stackNames, ...local]);
+  const removed = await sweep([...stackNames, jobStack, ...local]);
   if (removed.length > 0)
     console.log(`Cleaned up: ${String(removed.length)} containers, networks and volumes.`);
   if (canHaveNeighbour) await removeNeighbour();

@@ -55,17 +55,12 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
 
   const send = (options: RequestOptions, body: Buffer | undefined, timeout: number) =>
     new Promise<EngineAnswer & { stream?: Duplex }>((resolve, reject) => {
-      let late: Error | undefined;
-      // Once an answer has begun, Node calls any end of it `aborted`.
-      const fail = (error: unknown): void => {
-        reject(late ?? (error as Error));
-      };
       const asked = httpRequest({ host: 'docker', agent, ...options }, (answer) => {
         buffer(answer).then((content) => {
           resolve({ status: answer.statusCode ?? 0, body: content });
-        }, fail);
+        }, reject);
       });
-      asked.on('error', fail);
+      asked.on('error', reject);
       asked.on('upgrade', (answer, stream: Duplex, head: Buffer) => {
         // Told by its end; without a listener it would end the whole job.
         stream.on('error', () => undefined);
@@ -73,10 +68,10 @@ export function connectEngine(address = process.env['DOCKER_HOST'] || defaultAdd
         resolve({ status: answer.statusCode ?? 0, body: Buffer.alloc(0), stream });
       });
       if (timeout > 0) {
-        const timer = setTimeout(() => {
-          late = new Error(`no answer within ${timeout / 1000} s`);
-          asked.destroy(late);
-        }, timeout);
+        const timer = setTimeout(
+          () => asked.destroy(new Error(`no answer within ${timeout / 1000} s`)),
+          timeout,
+        );
         asked.on('close', () => {
           clearTimeout(timer);
         });

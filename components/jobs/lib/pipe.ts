@@ -43,11 +43,6 @@ export class Pipe extends Duplex {
   }
 
   // As `node:http` calls them on a socket.
-  destroySoon(): void {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', () => this.destroy());
-  }
   setTimeout(): this {
     return this;
   }

@@ -103,11 +103,6 @@ export function openTunnel(engine: Engine, job: JobOf, to: PipeTo, seconds = 20)
   const send = (method: string, path: string, { headers = {}, json }: Asked): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const body = json === undefined ? undefined : JSON.stringify(json);
-      let late: Error | undefined;
-      // Once an answer has begun, Node calls any end of it `aborted`.
-      const fail = (error: unknown): void => {
-        reject(late ?? (error as Error));
-      };
       const asked = httpRequest(
         {
           agent,
@@ -123,18 +118,15 @@ export function openTunnel(engine: Engine, job: JobOf, to: PipeTo, seconds = 20)
         (answer: IncomingMessage) => {
           text(answer).then((body) => {
             resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body });
-          }, fail);
+          }, reject);
         },
       );
       let timer: NodeJS.Timeout | undefined;
       // From when its pipe is there: opening it may have to pull an image, and must not be overtaken by a second try.
       asked.on('socket', () => {
-        timer = setTimeout(() => {
-          late = new Error(`no answer within ${seconds} s`);
-          asked.destroy(late);
-        }, seconds * 1000);
+        timer = setTimeout(() => asked.destroy(new Error(`no answer within ${seconds} s`)), seconds * 1000);
       });
-      asked.on('error', fail);
+      asked.on('error', reject);
       asked.on('close', () => {
         clearTimeout(timer);
       });

@@ -137,6 +137,21 @@ describe('deliver', () => {
     expect(docker.names).toEqual([]);
   });
 
+  test('an image without the checker: no word of a refusal, the image and the program are named', async () => {
+    docker.program = ({ say }) => {
+      say('[FATAL tini (7)] exec /usr/bin/loki failed: No such file or directory\n', 2);
+      return 127;
+    };
+    const message = await failure(deliver(told({ check }), engine));
+    expect(message).toContain(
+      `The image ${check.image.reference} cannot run /usr/bin/loki, with which the new files are checked; nothing was changed.`,
+    );
+    expect(message).toContain('\n  [FATAL tini (7)] exec /usr/bin/loki failed');
+    expect(message).not.toContain('refuses');
+    expect(volume()).toEqual([]);
+    expect(docker.names).toEqual([]);
+  });
+
   test('output without end is kept within bounds', async () => {
     docker.program = ({ say }) => {
       for (let line = 0; line < 2000; line += 1) say(`line ${line} ${'x'.repeat(100)}\n`);

@@ -71,6 +71,16 @@ describe('attaching', () => {
     expect(await failure(engine.attach('x'))).toMatchObject({ status: 404, message: 'No such container' });
   });
 
+  test('an engine that goes before anybody reads is an end, not a crash', async () => {
+    const stream = await engine.attach(docker.add('x').id);
+    docker.disconnect();
+    await new Promise<void>((resolve) => {
+      stream.once('close', resolve);
+      stream.write('x');
+    });
+    expect(stream.destroyed).toBe(true);
+  });
+
   test('an engine that goes then', async () => {
     docker.fault = () => 'destroy';
     expect((await failure(engine.attach('x'))).message).toContain('socket hang up');

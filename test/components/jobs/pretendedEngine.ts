@@ -96,7 +96,6 @@ export class PretendedEngine {
   delay: (request: string) => number = () => 0;
   #count = 0;
   readonly #connections = new Set<Duplex>();
-  readonly #attached = new WeakSet<Duplex>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
@@ -151,11 +150,6 @@ export class PretendedEngine {
     };
     this.containers.set(id, container);
     return container;
-  }
-
-  /** How many attached streams are open. */
-  get attachedCount(): number {
-    return [...this.#connections].filter((connection) => this.#attached.has(connection)).length;
   }
 
   get names(): string[] {
@@ -322,7 +316,6 @@ export class PretendedEngine {
       socket.end(`HTTP/1.1 ${status} No\r\n\r\n${JSON.stringify(message)}`);
     } else {
       container.attached = socket;
-      this.#attached.add(socket);
       socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
     }
   }
@@ -369,7 +362,8 @@ export class PretendedEngine {
   #end(container: Container, code: number): void {
     if (container.state.Running)
       Object.assign(container.state, { Status: 'exited', Running: false, ExitCode: code });
-    container.attached?.end();
+    // An engine may keep the stream of a container that never ran.
+    if (container.state.Status !== 'created') container.attached?.end();
     for (const told of container.ended.splice(0)) told();
   }
 }

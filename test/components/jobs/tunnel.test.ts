@@ -1,5 +1,6 @@
 import { createServer as createHttp, type RequestListener } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectEngine, type Engine } from '../../../components/jobs/lib/engine.ts';
@@ -171,6 +172,14 @@ describe('a tunnel', () => {
     expect(docker.pipes).toBe(3);
   });
 
+  test('the service announces it, and leaves the connection open: the next request does not wait', async () => {
+    await reply((connection) =>
+      connection.write('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'),
+    );
+    for (let round = 0; round < 2; round += 1) expect((await tunnel.ask('GET', '/')).body).toBe('ok');
+    expect(docker.pipes).toBe(2);
+  });
+
   test('the pipe insists until somebody listens', async () => {
     const asked = opened(5).ask('GET', '/');
     await pause(100);
@@ -204,13 +213,20 @@ describe('opening a tunnel', () => {
 
   test("fails with the engine's words, and leaves nothing", async () => {
     docker.fault = (line) => (line.endsWith('/start') ? { status: 500, message: 'no nc' } : undefined);
+    const streams: Duplex[] = [];
+    const { attach } = engine;
+    engine.attach = async (container) => {
+      const stream = await attach(container);
+      streams.push(stream);
+      return stream;
+    };
     await expect(tunnel.ask('GET', '/')).rejects.toThrow(JobError);
     await expect(tunnel.ask('GET', '/')).rejects.toThrow('no nc');
     await tunnel.close();
     expect(docker.names).toEqual(['prometheus']);
-    // Nothing that keeps the process alive.
-    await pause(20);
-    expect(docker.attachedCount).toBe(0);
+    // An open one would keep the process alive.
+    expect(streams).toHaveLength(2);
+    expect(streams.every((stream) => stream.destroyed)).toBe(true);
   });
 
   test('counts as unanswered while the service is being started anew', async () => {

@@ -9,6 +9,8 @@ beforeAll(async () => {
   await ensureStacks();
 });
 
+const apps = ['bot', 'hello'];
+
 /** What every long-running container promises; each complaint names the container. */
 async function complaints(container: string): Promise<string[]> {
   const { Config, HostConfig, State } = await inspect(container);
@@ -18,12 +20,15 @@ async function complaints(container: string): Promise<string[]> {
     SecurityOpt: security,
     Ulimits: limits,
   } = host as Record<string, string[] | null>;
+  // What the stack watches goes before what watches.
+  const isApp = apps.includes(Config.Labels['com.docker.compose.service'] ?? '');
   const checks: [string, boolean][] = [
     ['is not running', State.Running],
     ['is not healthy', State.Health === undefined || State.Health.Status === 'healthy'],
     ['may write to its root file system', host.ReadonlyRootfs === true],
     ['keeps capabilities', (dropped ?? []).includes('ALL')],
-    ['may gain privileges', (security ?? []).some((option) => option.startsWith('no-new-privileges'))],
+    ['may gain privileges', (security ?? []).includes('no-new-privileges=true')],
+    ['does not yield the processor', host.CpuShares === (isApp ? 1024 : 512)],
     ['is privileged', !host.Privileged],
     ['has no memory limit', (host.Memory ?? 0) > 0],
     ['may swap', host.Memory === host.MemorySwap],
@@ -37,6 +42,16 @@ async function complaints(container: string): Promise<string[]> {
   return checks.flatMap(([words, good]) => (good ? [] : [`${container} ${words}`]));
 }
 
+/** What of a stack is no service that runs. */
+const leftovers = async (stack: string): Promise<string[]> =>
+  (await containersOf(stack)).flatMap((container) => {
+    const { State, Labels } = container;
+    const job = Labels['dev.taffrail.job'];
+    return State === 'running' && job === undefined
+      ? []
+      : [`${nameOf(container)} ${State}, of the job ${job ?? '(none)'}`];
+  });
+
 describe('two stacks side by side', () => {
   it('3.12 3.22: come up from nothing', () => {
     for (const { name } of stacks) {
@@ -46,9 +61,27 @@ describe('two stacks side by side', () => {
     }
   });
 
+  it('3.14: leaves running services only: no helper of a job, and nothing that has ended', async () => {
+    for (const { name } of stacks) expect(await leftovers(name)).toEqual([]);
+    // The control: it sees a helper, in whatever state.
+    const helper = await docker.createContainer({
+      Image: imageTag('tools'),
+      Labels: {
+        'dev.taffrail.e2e': '1',
+        'dev.taffrail.stack': a.name,
+        'dev.taffrail.job': 'loki-files',
+      },
+    });
+    try {
+      expect(await leftovers(a.name)).toEqual([expect.stringMatching(/ created, of the job loki-files$/)]);
+    } finally {
+      await helper.remove();
+    }
+  });
+
   it('3.13: every service is hardened, limited and labelled', async () => {
     for (const { name, project } of stacks) {
-      const services = (await containersOf(name)).filter(({ Labels }) => !Labels['dev.taffrail.job']);
+      const services = await containersOf(name);
       expect(services.length).toBeGreaterThan(6);
       const found = (await Promise.all(services.map((service) => complaints(nameOf(service))))).flat();
       expect(found).toEqual([]);
@@ -73,7 +106,7 @@ describe('two stacks side by side', () => {
   it('3.13: root only where the reason is documented, and then without capabilities', async () => {
     const allowed = ['promtail', 'socket-proxy'];
     for (const { name, project } of stacks) {
-      const services = (await containersOf(name)).filter(({ Labels }) => !Labels['dev.taffrail.job']);
+      const services = await containersOf(name);
       const details = await Promise.all(services.map((service) => inspect(nameOf(service))));
       const root = details
         .filter(({ Config }) => /^0(:|$)/.test(Config.User))

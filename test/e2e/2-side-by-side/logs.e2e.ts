@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { each, faults, none, numbers } from '../lib/counted.ts';
-import { docker, ensureNetwork, inspect, logsOf, startContainer } from '../lib/engine.ts';
+import { docker, ensureNetwork, logsOf, startContainer } from '../lib/engine.ts';
 import { until } from '../lib/http.ts';
 import { a, b, collected, counterCommand, ensureStacks } from '../lib/stacks.ts';
 import { inOrder, lines, loki } from '../lib/stores.ts';
@@ -213,12 +213,14 @@ describe('10,000 numbered lines', () => {
   it('A7: once they are ready, neither Loki nor Promtail prints an error', async () => {
     const errorsOf = async (service: string, since: string) =>
       errorsSince(await logsOf(`${a.project}-${service}`), since);
+    const { resources } = (await a.shownState()).deployment;
     for (const [service, job] of [
       ['loki', 'loki-restart'],
       ['promtail', 'promtail-reload'],
     ] as const) {
-      const { FinishedAt } = (await inspect(`${a.project}-${job}`)).State;
-      expect(await errorsOf(service, FinishedAt), service).toEqual([]);
+      const ready = resources.find(({ urn }) => urn.endsWith(`::${job}`))?.modified ?? '';
+      expect(ready, job).toMatch(/^\d{4}-.*Z$/);
+      expect(await errorsOf(service, ready), service).toEqual([]);
     }
     // The control: while its parts look for each other, Loki prints some.
     expect((await errorsOf('loki', '')).length).toBeGreaterThan(0);

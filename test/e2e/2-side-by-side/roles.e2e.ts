@@ -1,14 +1,17 @@
-// S10: the roles of exporters on the team's own databases, by the very jobs of the stack: their image, user, command
-// and files. The roles have names of their own; that of stack B's exporter is not touched.
+// S10: the roles of exporters on the team's own databases, by the very jobs of the stack, started as the command plugin
+// starts them. The roles have names of their own; that of stack B's exporter is not touched.
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { warningMark } from '../../../components/jobs/database.ts';
 import { imageTag } from '../../../configs/images.ts';
+import { currentConfig } from '../../../configs/paths.ts';
 import { type Ran, runProgram, stackConfig } from '../../components/harness.ts';
-import { type Container, container, imageKeyOf, uploads } from '../../components/look.ts';
-import { docker, exec, logsOf } from '../lib/engine.ts';
+import { container, imageKeyOf, running, secretsOf } from '../../components/look.ts';
+import { docker, exec } from '../lib/engine.ts';
 import { until } from '../lib/http.ts';
+import { helpersOf, jobNamed, pinned, realImage, runJob } from '../lib/jobs.ts';
 import { ownLabel } from '../lib/place.ts';
 import { ensureStacks } from '../lib/stacks.ts';
 import { team, teamRedis, teamSql } from '../lib/team.ts';
@@ -62,47 +65,23 @@ function watching(stack: string): Promise<Ran> {
 let ran: Ran;
 let another: Ran;
 
-/** A container as the stack would start it, on the team's network, and whatever `change` makes of its command. */
-async function started(
-  recorded: Container,
-  files: Record<string, string>,
-  change = (word: string): string => word,
-) {
-  const { name } = recorded;
-  const key = imageKeyOf(recorded);
-  if (key === undefined) throw new Error(`${name} runs an image that is not pinned`);
-  const { entrypoints, command = [], user, envs = [] } = recorded.inputs;
-  const one = await docker.createContainer({
-    name: `e2e-${name}-${secret()}`,
-    Image: imageTag(key),
-    ...(entrypoints && { Entrypoint: entrypoints }),
-    Cmd: command.map(change),
-    Env: envs,
-    ...(user !== undefined && { User: user }),
-    Labels: { [ownLabel]: '1' },
-    HostConfig: { NetworkMode: team.network, Init: true, CapDrop: ['ALL'] },
-  });
-  const archive = pack();
-  for (const [path, content] of Object.entries(files)) archive.entry({ name: path.slice(1) }, content);
-  archive.finalize();
-  await one.putArchive(await buffer(archive), { path: '/' });
-  await one.start();
-  return one;
-}
-
-/** Runs a role's job to its end. No password is ever among its words. */
+/** Runs a role's job to its end. No password is ever among its words, and no helper stays. */
 async function job(name: string, of = ran): Promise<{ code: number; words: string }> {
-  const recorded = container(of, `${name}-role`);
-  const one = await started(recorded, uploads(recorded));
-  try {
-    const { StatusCode: code } = (await one.wait()) as { StatusCode: number };
-    const words = await logsOf(one.id);
-    for (const password of [...Object.values(passwords), team.redisPassword])
-      expect(words).not.toContain(password);
-    return { code, words };
-  } finally {
-    await one.remove({ force: true, v: true });
-  }
+  const recorded = running(of, 'database').find((one) => one.name === `${name}-role`);
+  if (!recorded) throw new Error(`no job ${name}-role`);
+  const { told } = recorded;
+  const own = jobNamed(`${name}-role-${secret()}`);
+  const { code, stdout, stderr } = await runJob('database', {
+    ...told,
+    job: own,
+    tools: pinned('tools'),
+    image: realImage(told.image),
+  });
+  expect(await helpersOf(own.name)).toEqual([]);
+  const words = stdout + stderr;
+  for (const password of [...Object.values(passwords), team.redisPassword])
+    expect(words).not.toContain(password);
+  return { code, words };
 }
 
 describe('a Postgres of the team’s own', () => {
@@ -166,6 +145,31 @@ describe('a Postgres of the team’s own', () => {
   });
 });
 
+/** An exporter as the stack would start it, on the team's network, with its secret files; it listens on loopback. */
+async function started(name: string) {
+  const recorded = container(ran, name);
+  const key = imageKeyOf(recorded);
+  if (key === undefined) throw new Error(`${name} runs an image that is not pinned`);
+  const { entrypoints, command = [], user, envs = [] } = recorded.inputs;
+  const one = await docker.createContainer({
+    name: `e2e-${name}-${secret()}`,
+    Image: imageTag(key),
+    ...(entrypoints && { Entrypoint: entrypoints }),
+    Cmd: command.map((word) => word.replace(/^(-web\.listen-address=).*/, '$1127.0.0.1:9121')),
+    Env: envs,
+    ...(user !== undefined && { User: user }),
+    Labels: { [ownLabel]: '1' },
+    HostConfig: { NetworkMode: team.network, Init: true, CapDrop: ['ALL'] },
+  });
+  const archive = pack();
+  for (const [path, content] of Object.entries(secretsOf(ran, name)))
+    archive.entry({ name: `${currentConfig.slice(1)}/${path}` }, content);
+  archive.finalize();
+  await one.putArchive(await buffer(archive), { path: '/' });
+  await one.start();
+  return one;
+}
+
 describe('a Redis of the team’s own', () => {
   const makes = (of?: Ran) => job('redis-made-cache', of);
   const judged = () => job('redis-given-cache');
@@ -194,7 +198,7 @@ describe('a Redis of the team’s own', () => {
     const { code, words } = await makes();
     expect({ code, words }).toMatchObject({ code: 0 });
     expect(words).toContain(`the user ${made} may read the figures of cache:6379, and no key`);
-    expect(words).toContain(`it has no aclfile: it forgets the user ${made} when it restarts`);
+    expect(words).toContain(`${warningMark}it has no aclfile: it forgets the user ${made} when it restarts`);
     expect(await allowed(made, [...mine, ...others])).toEqual(mine);
     // The control: who made it may do all of it.
     expect(await allowed('default', [...mine, ...others])).toEqual([...mine, ...others]);
@@ -206,15 +210,7 @@ describe('a Redis of the team’s own', () => {
 
   it('S10: its exporter reads the figures as that user', async () => {
     const name = 'redis-exporter-made-cache';
-    const files = Object.fromEntries(
-      Object.entries(uploads(container(ran, `${name}-secrets-files`))).map(([path, content]) => [
-        path.replace(/^\/staging\//, '/run/secrets/'),
-        content,
-      ]),
-    );
-    const exporter = await started(container(ran, name), files, (word) =>
-      word.replace(/^(-web\.listen-address=).*/, '$1127.0.0.1:9121'),
-    );
+    const exporter = await started(name);
     const figures = async () =>
       (await exec(exporter.id, ['wget', '-q', '-O', '-', 'http://127.0.0.1:9121/metrics'])).stdout;
     try {

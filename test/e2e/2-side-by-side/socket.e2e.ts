@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { containerdFolder } from '../../../configs/exporters/containerd.ts';
+import { secretsFolder } from '../../../configs/paths.ts';
 import { addressOf, docker, exec, inspect } from '../lib/engine.ts';
 import { a, ensureStacks } from '../lib/stacks.ts';
 
@@ -56,7 +57,7 @@ describe('the filter before the Docker socket', () => {
 
   it('3.15: refuses what reads files, runs commands or changes anything', async () => {
     const refused = [
-      ...['archive?path=/run/secrets', 'export', 'attach', 'attach/ws', 'top', 'changes', 'stats'].map(
+      ...[`archive?path=${secretsFolder}`, 'export', 'attach', 'attach/ws', 'top', 'changes', 'stats'].map(
         (path) => `GET /containers/${id}/${path}`,
       ),
       ...[
@@ -100,7 +101,7 @@ describe('the filter before the Docker socket', () => {
   });
 
   it('3.15: refuses the same paths in disguise', async () => {
-    const archive = `containers/${id}/archive?path=/run/secrets`;
+    const archive = `containers/${id}/archive?path=${secretsFolder}`;
     const disguised = [
       ...[
         `//${archive}`,
@@ -163,7 +164,7 @@ describe('the filter before the Docker socket', () => {
 
   it('3.15: the engine itself would have answered', async () => {
     // The control: what is refused above exists, for whoever may ask the engine.
-    expect(await docker.getContainer(id).getArchive({ path: '/run/secrets' })).toBeTruthy();
+    expect(await docker.getContainer(id).getArchive({ path: secretsFolder })).toBeTruthy();
     expect((await exec(id, ['true'])).code).toBe(0);
   });
 });

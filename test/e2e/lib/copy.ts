@@ -21,7 +21,8 @@ async function copyTo(folder: string): Promise<void> {
     cwd: root,
   });
   for (const file of new Set(stdout.split('\0').filter(Boolean))) {
-    if (!existsSync(join(root, file))) continue;
+    // In a work tree of git, node_modules is a link, which git does not ignore.
+    if (!existsSync(join(root, file)) || file === 'node_modules') continue;
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     cpSync(join(root, file), join(folder, file), { force: true, verbatimSymlinks: true });
   }

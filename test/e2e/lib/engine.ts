@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { imageTag } from '../../../configs/images.ts';
-import { ownLabel } from './place.ts';
+import { mirror, ownLabel } from './place.ts';
 
 /** The socket of DOCKER_HOST's engine; this machine's when it is not set. */
 export const engineSocket = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(
@@ -183,7 +183,9 @@ export async function sweep(stacks: readonly string[]): Promise<string[]> {
   const removed = await removeLabelled([...stacks.map(stackLabel), ownLabel]);
   const built = (await docker.listImages())
     .flatMap(({ RepoTags }) => RepoTags ?? [])
-    .filter((tag) => stacks.some((stack) => tag.startsWith(`taffrail-${stack}-`)));
+    .filter(
+      (tag) => tag.startsWith(`${mirror}/`) || stacks.some((stack) => tag.startsWith(`taffrail-${stack}-`)),
+    );
   for (const tag of built) await docker.getImage(tag).remove().catch(gone);
   return [...removed, ...built];
 }

@@ -18,6 +18,13 @@ export const results = join(root, '.taffrail', 'results', 'e2e.json');
 /** The label of containers, networks and images that the test itself makes. */
 export const ownLabel = 'dev.taffrail.e2e';
 export const stackNames = ['e2e-a', 'e2e-b'] as const;
+/** The stack of jobs that a test starts by itself. It has no state. */
+export const jobStack = 'e2e-jobs';
+/**
+ * The registry from which stack B has its images, on a port of the host. Nobody listens there until `4-pruned` does: the
+ * images have these names from the start.
+ */
+export const mirror = '127.0.0.1:25005';
 export type StackName = (typeof stackNames)[number];
 /** Whether the rig's images and its stand-ins are under test. */
 export const onRig = process.env['TAFFRAIL_E2E_RIG'] === '1';

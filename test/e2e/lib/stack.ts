@@ -211,8 +211,16 @@ export class Stack {
   }
 }
 
+interface StateResource {
+  urn: string;
+  type: string;
+  id?: string;
+  outputs?: Record<string, unknown>;
+  /** When it was last made or changed, in UTC. */
+  modified?: string;
+}
 interface State {
-  deployment: { resources: { urn: string; type: string; id?: string; outputs?: Record<string, unknown> }[] };
+  deployment: { resources: StateResource[] };
 }
 
 function digest(log: string): Pick<Operation, 'steps' | 'changes' | 'errors'> {

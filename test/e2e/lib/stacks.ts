@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { imageTag } from '../../../configs/images.ts';
+import { imageKeys, imageRef, imageTag } from '../../../configs/images.ts';
+import { docker } from './engine.ts';
 import { canHaveNeighbour, makeNeighbour, neighbour } from './netns.ts';
-import { copy, place } from './place.ts';
+import { copy, mirror, place } from './place.ts';
 import { type Operation, Stack } from './stack.ts';
 import { ensureTeam, team } from './team.ts';
 
@@ -23,6 +24,13 @@ export const ports = {
 };
 /** Where stack B publishes. */
 export const addressOfB = canHaveNeighbour ? neighbour.host : '127.0.0.1';
+
+const nameMirrored = async (): Promise<void> => {
+  for (const key of imageKeys) {
+    const [repo = '', tag = ''] = imageRef(key, undefined, mirror).split(/:(?=[^/]*$)/);
+    if (repo.startsWith(mirror)) await docker.getImage(imageTag(key)).tag({ repo, tag });
+  }
+};
 
 /** The folder of own rules and dashboards of a stack, as settings name it. */
 export const extraOf = (stack: Stack): string => `.taffrail/extra-${stack.name}`;
@@ -100,6 +108,7 @@ const secretNamesOfA = [
 
 const settingsOfB = {
   host: 'e2e-host-b',
+  registryMirror: mirror,
   // S4, B1: lines for hours, metrics for days.
   loki: { retention: '48h' },
   grafana: { port: ports[b.name]?.grafana, address: addressOfB },
@@ -108,10 +117,10 @@ const settingsOfB = {
   promtail: { refresh: '2s' },
   cadvisor: { enabled: false },
   postgres: { enabled: true },
-  // A2: an App of an image that is there already; A's bot is built.
+  // A2: an App of an image that is there already; A's bot is built. Not that of the jobs, of which no container stays.
   apps: {
     hello: {
-      image: imageTag('tools'),
+      image: imageTag('redis'),
       command: ['sh', '-c', 'trap "exit 0" TERM; echo "hello, $NAME"; sleep 3600 & wait $!'],
       environment: { NAME: 'observer' },
     },
@@ -180,7 +189,7 @@ export async function ensureStacks(): Promise<Record_> {
   const [secretsOfA, secretsOfB] = [canaries(secretNamesOfA), canaries(secretNamesOfB)];
   const secrets = { ...secretsOfA, ...secretsOfB };
   if (canHaveNeighbour) await makeNeighbour();
-  await ensureTeam(secretsOfB['teamAdminPassword'] ?? '');
+  await Promise.all([ensureTeam(secretsOfB['teamAdminPassword'] ?? ''), nameMirrored()]);
   for (const stack of stacks) mkdirSync(join(copy, extraOf(stack)), { recursive: true });
   await Promise.all([a.init(settingsOfA, secretsOfA), b.init(settingsOfB, secretsOfB)]);
   const up = await Promise.all(stacks.map((stack) => stack.up()));

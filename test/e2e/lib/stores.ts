@@ -1,3 +1,5 @@
+import { secretPath } from '../../../configs/paths.ts';
+import { prometheusPasswordFile } from '../../../configs/prometheus/listen.ts';
 import { addressOf, exec } from './engine.ts';
 import { basic, json, until } from './http.ts';
 
@@ -46,7 +48,7 @@ const passwords = new Map<string, string>();
 export async function prometheusPassword(project: string): Promise<string> {
   const known = passwords.get(project);
   if (known !== undefined) return known;
-  const { stdout } = await exec(`${project}-prometheus`, ['cat', '/run/secrets/prometheus-password']);
+  const { stdout } = await exec(`${project}-prometheus`, ['cat', secretPath(prometheusPasswordFile)]);
   if (stdout.trim() === '') throw new Error(`${project}-prometheus has no password file`);
   passwords.set(project, stdout.trim());
   return stdout.trim();

@@ -198,8 +198,9 @@ function refuseProtected(name: string, guarded: string[]): void {
   );
 }
 
-const isKnownTo = (state: Deployment | undefined, id: string): boolean =>
-  state !== undefined && known(state).containers.includes(id);
+function isKnownTo(state: Deployment | undefined, id: string): boolean {
+  return state !== undefined && known(state).containers.includes(id);
+}
 
 /** Containers that interrupted jobs left. They are in no state. */
 async function removeHelpers({ docker }: Engine, helpers: Thing[]): Promise<string[]> {

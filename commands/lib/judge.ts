@@ -100,7 +100,7 @@ export function silence({
 
 /** The line of ssh's words that says why. */
 function sshReason(words: string): string {
-  const lines = words.split(/[\r\n]+/).filter((line) => !/^(?:@|Warning: |\s*$)/.test(line));
+  const lines = withoutFrame(words).split(/[\r\n]+/).filter((line) => !/^(?:@|Warning: |\s*$)/.test(line));
   return (lines.find((line) => /has changed|Permission denied/.test(line)) ?? lines[0] ?? '').trim();
 }
 
@@ -305,12 +305,10 @@ function mounts({ rootShared }: Facts): Finding | undefined {
   };
 }
 
+const firstLine = (text: string): string => withoutFrame(text).trim().split('\n')[0] ?? '';
+
 /** Without dockerode's own frame. */
-const firstLine = (text: string): string =>
-  text
-    .replace(/^\(HTTP code \d+\) \S+ - /, '')
-    .trim()
-    .split('\n')[0] ?? '';
+const withoutFrame = (text: string): string => text.replace(/^\(HTTP code \d+\) \S+ - /, '');
 
 /** Whether a version like `1.44` is at least another. */
 export function atLeast(version: string, least: string): boolean {

@@ -180,10 +180,10 @@ test('the files are really read', () => {
 describe('3.2, 3.23: what CI runs is what the README names', () => {
   const read = (file: string): string => readFileSync(`${root}/${file}`, 'utf8');
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-  const ci = [...read('.ci/run').matchAll(/^part '[^']+' (.+)$/gm)].map(([, command]) => command);
+  const ci = [...read('.ci/run').matchAll(/^part '[^']+' \d+ (.+)$/gm)].map(([, command]) => command);
 
-  test('the test command, then the end-to-end test, each with a line of its own', () => {
-    expect(ci).toEqual(['npm cit', 'npm run e2e']);
+  test('the test command, the rig, then the end-to-end test, each with a line of its own', () => {
+    expect(ci).toEqual(['npm cit', 'npm run rig', 'npm run e2e']);
     for (const command of ci) expect(read('README.md')).toContain(`| \`${command ?? ''}\``);
   });
 

@@ -7,7 +7,7 @@ export interface BlackboxTold {
 
 /** Reloads blackbox_exporter, and reads its configuration back. */
 export const apply: Apply<BlackboxTold> = async (program, { revision }) => {
-  await until(program, '/-/healthy', { seconds: 60 });
+  await until(program, '/-/healthy', { seconds: 60, runs: 'unknown' });
   await expectStatus(program.ask, 200, 'POST', '/-/reload', {}, 'old');
   const { body } = await expectStatus(program.ask, 200, 'GET', '/config', {}, 'unknown');
   if (!body.includes(`revision_${revision}:`))

@@ -14,6 +14,7 @@ export const apply: Apply<PrometheusTold> = async (program, { user, password, re
   await until(program, '/-/ready', {
     seconds: 120,
     asked,
+    runs: 'unknown',
     wanted: ({ status }) => status === 200 || status === 401,
   });
   const reload = await program.ask('POST', '/-/reload', asked);

@@ -10,7 +10,7 @@ export const apply: Apply<PromtailTold> = async (program, { revision }) => {
   const runs = ({ body }: Answer): boolean =>
     new RegExp(`X-Taffrail-Revision: "?${revision}"?$`, 'im').test(body);
   // `/ready` waits for something to read: that it answers at all is enough here.
-  const answer = await until(program, '/config', { seconds: 120 });
+  const answer = await until(program, '/config', { seconds: 120, runs: 'unknown' });
   if (!runs(answer)) {
     await expectStatus(program.ask, 200, 'POST', '/reload', {}, 'old');
     const reloaded = await expectStatus(program.ask, 200, 'GET', '/config', {}, 'unknown');

@@ -6,6 +6,7 @@ import {
   type Asked,
   type Ended,
   type Running,
+  Unanswered,
 } from '../../configs/running.ts';
 
 /** What a pretended program answers. */
@@ -71,4 +72,48 @@ export class Place {
       return { error: error.message };
     }
   }
+
+  /** Why an apply fails, and which files run then. Throws when it does not fail. */
+  async failure<Told>(
+    apply: Apply<Told>,
+    program: Pretended,
+    told: Told,
+  ): Promise<Pick<ApplyError, 'message' | 'runs'>> {
+    try {
+      throw new Error(`did not fail: ${await apply(this.running(program), told)}`);
+    } catch (error) {
+      if (!(error instanceof ApplyError)) throw error;
+      return { message: error.message, runs: error.runs };
+    }
+  }
 }
+
+/** A program with an answer to each request that it knows; of a list one after the other, then the last again. */
+export function answering(answers: Readonly<Record<string, Reply | Reply[]>>): Pretended {
+  const count = new Map<string, number>();
+  return {
+    answers: (method, path, asked) => {
+      const request = `${method} ${path}`;
+      const known = answers[request];
+      if (known === undefined) throw new Error(`not expected: ${request}`);
+      const all = isList(known) ? known : [known];
+      const at = count.get(request) ?? 0;
+      count.set(request, at + 1);
+      const reply = all[Math.min(at, all.length - 1)] ?? silence;
+      const [status, body = ''] = typeof reply === 'function' ? reply(asked) : reply;
+      return { status, body };
+    },
+  };
+}
+
+const isList = (known: Reply | Reply[]): known is Reply[] =>
+  typeof known !== 'function' && typeof known[0] !== 'number';
+
+type Said = readonly [status: number, body?: string | undefined];
+/** A status and a body, or what gives them or throws. */
+export type Reply = Said | ((asked: Asked) => Said);
+
+/** Nobody listens. */
+export const silence = (): never => {
+  throw new Unanswered('connection refused');
+};

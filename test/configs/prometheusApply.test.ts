@@ -1,19 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { apply as applyPrometheus } from '../../configs/prometheus/apply.ts';
+import { apply } from '../../configs/prometheus/apply.ts';
 import { prometheusRevision, renderPrometheus } from '../../configs/prometheus/render.ts';
-import { Unanswered } from '../../configs/running.ts';
-import { type Answers, Place } from './pretended.ts';
-
-const files = renderPrometheus({
-  host: 'vps-1',
-  scrapeInterval: 15,
-  jobs: [],
-  rules: {},
-  secretsFolder: '/etc/taffrail/current/secrets',
-});
-const revision = prometheusRevision(files);
-const told = { user: 'taffrail', password: 'secret', revision };
-const successful = '# TYPE x gauge\nprometheus_config_last_reload_successful 1\nprometheus_ready 1\n';
+import { basic, Unanswered } from '../../configs/running.ts';
+import { answering, Place, type Reply, silence } from './pretended.ts';
 
 let place: Place;
 beforeEach(() => {
@@ -23,82 +12,153 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Prometheus as it answers when all is well, but for what a test says otherwise, by path. */
-const prometheus =
-  (otherwise: Record<string, ReturnType<Answers> | Error> = {}): Answers =>
-  (_method, path) => {
-    const answer = otherwise[path];
-    if (answer instanceof Error) throw answer;
-    if (answer) return answer;
-    if (path === '/metrics') return { status: 200, body: successful };
-    const body = JSON.stringify({ status: 'success', data: { yaml: files['prometheus.yml'] } });
-    return { status: 200, body };
-  };
-const apply = (answers: Answers) => place.apply(applyPrometheus, { answers }, told);
+const files = renderPrometheus({
+  host: 'vps-1',
+  scrapeInterval: 15,
+  jobs: [],
+  rules: {},
+  secretsFolder: '/etc/taffrail/current/secrets',
+});
+const revision = prometheusRevision(files);
+const told = { user: 'taffrail', password: 'synthetic-0123456789', revision };
+/** What it runs: the files as they were rendered, with this revision. */
+const running = (of = revision): Reply => [
+  200,
+  JSON.stringify({
+    status: 'success',
+    data: { yaml: (files['prometheus.yml'] ?? '').replaceAll(revision, of) },
+  }),
+];
+const success = (value = '1'): Reply => [
+  200,
+  `# TYPE prometheus_config_last_reload_successful gauge\nprometheus_config_last_reload_successful ${value}\n`,
+];
+const prometheus = (answers: Record<string, Reply | Reply[]> = {}) =>
+  answering({
+    'GET /-/ready': [200, 'Prometheus Server is Ready.\n'],
+    'POST /-/reload': [200],
+    'GET /api/v1/status/config': running(),
+    'GET /metrics': success(),
+    ...answers,
+  });
+const failure = (answers: Record<string, Reply | Reply[]>) => place.failure(apply, prometheus(answers), told);
 
-describe('prometheus-reload', () => {
-  test('3.14: reloads with its credentials, and ends well when that is what was written', async () => {
-    const headers: unknown[] = [];
-    const result = await apply((method, path, asked) => {
-      headers.push(asked.headers);
-      return prometheus()(method, path, asked);
-    });
-    expect(result).toEqual({ line: `Prometheus runs revision ${revision}` });
+describe('3.14: Prometheus', () => {
+  test('reloads, and says which revision it runs', async () => {
+    expect(await apply(place.running(prometheus()), told)).toBe(`Prometheus runs revision ${revision}`);
     expect(place.asked).toEqual([
       'GET /-/ready',
       'POST /-/reload',
       'GET /api/v1/status/config',
       'GET /metrics',
     ]);
-    const authorization = `Basic ${Buffer.from('taffrail:secret').toString('base64')}`;
-    expect(new Set(headers.map((one) => JSON.stringify(one)))).toEqual(
-      new Set([JSON.stringify({ authorization })]),
+    expect(place.waited).toBe(0);
+  });
+
+  test('3.15: is asked with its credentials every time', async () => {
+    const { authorization } = basic(told.user, told.password);
+    const program = prometheus();
+    const asking: unknown[] = [];
+    const { answers } = program;
+    program.answers = (method, path, asked) => {
+      asking.push(asked.headers?.['authorization']);
+      return answers(method, path, asked);
+    };
+    await apply(place.running(program), told);
+    expect(asking).toEqual(Array.from({ length: 4 }, () => authorization));
+  });
+
+  test('is waited for while it reads its write-ahead log', async () => {
+    const starting: Reply[] = [silence, silence, [503, 'Service Unavailable'], [200]];
+    expect(await apply(place.running(prometheus({ 'GET /-/ready': starting })), told)).toContain(
+      told.revision,
     );
+    expect(place.asked.slice(0, 5)).toEqual([
+      ...Array.from({ length: 4 }, () => 'GET /-/ready'),
+      'POST /-/reload',
+    ]);
+    expect(place.waited).toBeGreaterThan(0);
   });
 
-  test('3.14: a reload that is refused is told in Prometheus’ own words: it runs the old files', async () => {
-    const body =
-      'failed to reload config: one or more errors occurred while applying the new configuration\n';
-    const { error } = await apply(prometheus({ '/-/reload': { status: 500, body } }));
-    expect(error).toBe(`POST /-/reload answered 500:\n${body.trim()}`);
-  });
-
-  test('3.14: a reload that finds the old password in force is told so', async () => {
-    const refusal = { status: 401, body: 'Unauthorized\n' };
-    const { error } = await apply(prometheus({ '/-/ready': refusal, '/-/reload': refusal }));
-    expect(error).toMatch(/^Its new password is not in force yet/);
-  });
-
-  test('3.14: another revision is seen', async () => {
-    const yaml = (files['prometheus.yml'] ?? '').replaceAll(revision, '0123456789ab');
-    const answer = { status: 200, body: JSON.stringify({ status: 'success', data: { yaml } }) };
-    const { error } = await apply(prometheus({ '/api/v1/status/config': answer }));
-    expect(error).toBe(`Its configuration does not name revision ${revision} after the reload.`);
+  test('is waited for longer than a minute', async () => {
+    const slow: Reply = () => (place.waited < 100_000 ? [503, 'Service Unavailable'] : [200]);
+    expect(await apply(place.running(prometheus({ 'GET /-/ready': slow })), told)).toContain(revision);
   });
 
   test.each([
-    'prometheus_config_last_reload_successful 0\n',
-    'prometheus_config_last_reload_successful 10\n',
-    '',
-  ])('3.14: a reload that was not successful is seen, or one of which nothing is said: %j', async (body) => {
-    const { error } = await apply(prometheus({ '/metrics': { status: 200, body } }));
-    expect(error).toMatch(/^It does not say that its last reload was successful/);
+    ['answers, but is not ready', [503, 'Service Unavailable'], 'answered 503:\nService Unavailable'],
+    ['does not answer', silence, 'was not answered: connection refused'],
+  ] as [string, Reply, string][])('that %s in two minutes may run either files', async (_, reply, why) => {
+    expect(await failure({ 'GET /-/ready': reply })).toEqual({
+      message: `not ready after 120 s: GET /-/ready ${why}`,
+      runs: 'unknown',
+    });
+    expect(place.waited).toBeGreaterThanOrEqual(120_000);
+    expect(place.waited).toBeLessThan(121_000);
+    expect(place.asked).not.toContain('POST /-/reload');
   });
 
-  test('3.14: an error, or silence, where it is asked what it runs', async () => {
-    const path = '/api/v1/status/config';
-    const wrong = await apply(prometheus({ [path]: { status: 503, body: 'Service Unavailable' } }));
-    expect(wrong.error).toBe(`GET ${path} answered 503 instead of 200:\nService Unavailable`);
-    const silent = await apply(prometheus({ [path]: new Unanswered('the connection was closed') }));
-    expect(silent.error).toBe(`GET ${path} was not answered: the connection was closed`);
+  test('that refuses the new password still runs the old files', async () => {
+    // What it asks for is in its old files until it reloads: a 401 means that it is there.
+    const { message, runs } = await failure({
+      'GET /-/ready': [401],
+      'POST /-/reload': [401, 'Unauthorized'],
+    });
+    expect(runs).toBe('old');
+    expect(message).toContain('refuses it: run the command again');
+    expect(place.waited).toBe(0);
   });
 
-  test('3.14: it waits for a Prometheus that replays its log, two minutes and no longer', async () => {
-    const starting = prometheus({ '/-/ready': { status: 503, body: 'Service Unavailable' } });
-    const soon: Answers = (...asked) => (place.waited < 100_000 ? starting : prometheus())(...asked);
-    expect(await apply(soon)).toEqual({ line: `Prometheus runs revision ${revision}` });
-    place.waited = 0;
-    expect((await apply(starting)).error).toMatch(/^not ready after 120 s: GET \/-\/ready answered 503/);
-    expect(place.asked.filter((line) => line === 'POST /-/reload')).toHaveLength(1);
+  test('that refuses to reload still runs the old files, and says why', async () => {
+    const why = 'failed to reload config: couldn’t load configuration: unknown field "scrap"';
+    expect(await failure({ 'POST /-/reload': [500, `${why}\n`] })).toEqual({
+      message: `POST /-/reload answered 500:\n${why}`,
+      runs: 'old',
+    });
+    expect(place.asked).not.toContain('GET /metrics');
+  });
+
+  test.each(['fedcba987654', revision.slice(1), ''])(
+    'that runs revision %j does not run the new one',
+    async (other) => {
+      expect(await failure({ 'GET /api/v1/status/config': running(other) })).toEqual({
+        message: `Its configuration does not name revision ${revision} after the reload.`,
+        runs: 'old',
+      });
+    },
+  );
+
+  test.each([
+    ['its last reload failed', success('0')],
+    ['it counts something else', success('10')],
+    ['it says nothing of it', [200, '# nothing\n'] as Reply],
+    ['only another line ends so', [200, 'x_prometheus_config_last_reload_successful 1\n'] as Reply],
+  ])('is not believed when %s', async (_, reply) => {
+    expect(await failure({ 'GET /metrics': reply })).toMatchObject({
+      message: expect.stringContaining('prometheus_config_last_reload_successful') as string,
+      runs: 'old',
+    });
+  });
+
+  test.each(['GET /api/v1/status/config', 'GET /metrics'])(
+    'that does not answer %s after the reload may run either files',
+    async (request) => {
+      expect(await failure({ [request]: [503, 'busy'] })).toEqual({
+        message: `${request} answered 503 instead of 200:\nbusy`,
+        runs: 'unknown',
+      });
+      expect((await failure({ [request]: silence })).runs).toBe('unknown');
+    },
+  );
+
+  test('3.17: its password is in no error', async () => {
+    for (const request of ['GET /-/ready', 'POST /-/reload', 'GET /api/v1/status/config', 'GET /metrics'])
+      expect((await failure({ [request]: [403, 'forbidden'] })).message).not.toContain(told.password);
+  });
+
+  test('that dies during the reload leaves the word to the job', async () => {
+    await expect(
+      apply(place.running(prometheus({ 'POST /-/reload': silence })), told),
+    ).rejects.toBeInstanceOf(Unanswered);
   });
 });

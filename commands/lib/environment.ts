@@ -13,6 +13,7 @@ import {
   root,
   stateFolder,
 } from './paths.ts';
+import { overSsh } from './overSsh.ts';
 import { Sentence, wordsOf } from './sentence.ts';
 
 /** What `pulumi` and the engine need, beyond what the person's shell has. */
@@ -30,12 +31,6 @@ export interface Environment {
 const titles: Readonly<Record<string, string>> = { grafana: 'Grafana', cloudbeaver: 'CloudBeaver' };
 
 type Variables = Readonly<Record<string, string | undefined>>;
-
-/**
- * Over ssh, how many resources are worked on at once. The CLI's default is four per core; sshd drops logins from the tenth
- * that is under way (MaxStartups), and the docker provider does not try again. Two are left for the command itself.
- */
-const overSsh = '8';
 
 /**
  * The variables that a person has not set already. Their own backend and passphrase are kept.

@@ -100,7 +100,9 @@ export function silence({
 
 /** The line of ssh's words that says why. */
 function sshReason(words: string): string {
-  const lines = withoutFrame(words).split(/[\r\n]+/).filter((line) => !/^(?:@|Warning: |\s*$)/.test(line));
+  const lines = withoutFrame(words)
+    .split(/[\r\n]+/)
+    .filter((line) => !/^(?:@|Warning: |\s*$)/.test(line));
   return (lines.find((line) => /has changed|Permission denied/.test(line)) ?? lines[0] ?? '').trim();
 }
 

@@ -96,7 +96,8 @@ describe('the doctor', () => {
       silent({
         address: 'ssh://root@vps:2222',
         socket: undefined,
-        silent: "(HTTP code 502) unexpected - Warning: Permanently added 'vps'.\r\nroot@vps: Permission denied (publickey).\r\n",
+        silent:
+          "(HTTP code 502) unexpected - Warning: Permanently added 'vps'.\r\nroot@vps: Permission denied (publickey).\r\n",
       }),
       'fail',
       /does not answer: root@vps: Permission denied \(publickey\)\.$/,

@@ -14,5 +14,7 @@ it.each(files)('%s: everything that its main uses is there when it runs', (file)
 });
 
 it('a late one is found', () => {
-  expect(lateIn('const early = 1;\nawait run(main);\nfunction main() {}\nconst late = 2;\n')).toEqual(['const late']);
+  expect(lateIn('const early = 1;\nawait run(main);\nfunction main() {}\nconst late = 2;\n')).toEqual([
+    'const late',
+  ]);
 });

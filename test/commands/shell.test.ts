@@ -64,7 +64,8 @@ describe("a person's own variables", () => {
   });
 
   it('keep the CLI below the logins at which sshd drops some, where the engine is behind it', () => {
-    const parallel = (set: Record<string, string>, host?: string) => ownVariables(set, host)['PULUMI_PARALLEL'];
+    const parallel = (set: Record<string, string>, host?: string) =>
+      ownVariables(set, host)['PULUMI_PARALLEL'];
     expect(parallel({}, 'ssh://root@vps')).toBe('8');
     expect(parallel({ DOCKER_HOST: 'ssh://root@vps' })).toBe('8');
     expect(parallel({ PULUMI_PARALLEL: '2' }, 'ssh://root@vps')).toBe('2');

@@ -8,6 +8,7 @@ import { isatty } from 'node:tty';
 import { execa } from 'execa';
 import { deadLocks, deadLockWords } from './lib/locks.ts';
 import { operationOf } from './lib/operation.ts';
+import { parallelFor } from './lib/overSsh.ts';
 import { backendUrl } from './lib/paths.ts';
 
 const cli = process.env['TAFFRAIL_PULUMI'];
@@ -33,6 +34,7 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
 }
 const running = execa(cli, process.argv.slice(2), {
   stdio: 'inherit',
+  env: parallelFor(operationOf(process.argv.slice(2)).stack),
   reject: false,
   detached,
   forceKillAfterDelay: false, // it finishes what it is making, however long that takes

@@ -13,6 +13,7 @@ import {
   root,
   stateFolder,
 } from './paths.ts';
+import { overSsh } from './overSsh.ts';
 import { Sentence, wordsOf } from './sentence.ts';
 
 /** What `pulumi` and the engine need, beyond what the person's shell has. */
@@ -31,14 +32,19 @@ const titles: Readonly<Record<string, string>> = { grafana: 'Grafana', cloudbeav
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The variables that a person has not set already. Their own backend and passphrase are kept. */
-export function ownVariables(set: Variables): Record<string, string> {
+/**
+ * The variables that a person has not set already. Their own backend and passphrase are kept.
+ *
+ * @param host the engine that the stack's settings name
+ */
+export function ownVariables(set: Variables, host = set['DOCKER_HOST']): Record<string, string> {
   const wanted: Record<string, string> = {
     PULUMI_HOME: pulumiFolder,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     // A program that fails does not hold up the others.
     PULUMI_CONTINUE_ON_ERROR: 'true',
   };
+  if (host?.startsWith('ssh:')) wanted['PULUMI_PARALLEL'] = overSsh;
   if (set['PULUMI_ACCESS_TOKEN'] === undefined) wanted['PULUMI_BACKEND_URL'] = backendUrl;
   if (set['PULUMI_CONFIG_PASSPHRASE'] === undefined) wanted['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphraseFile;
   return Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, set[name] ?? value]));
@@ -61,7 +67,7 @@ export interface Needs {
 export async function prepare(progress: (words: string) => void, needs: Needs): Promise<Environment> {
   process.env['PATH'] = realPath(process.env);
   makeFolders();
-  const variables = ownVariables(process.env);
+  const variables = ownVariables(process.env, needs.host);
   const path = [join(root, 'node_modules', 'node', 'bin')];
   const isFar = engineIsFar(needs.host, process.env);
   const made = isFar && !needs.pulumi ? undefined : await madeByRig(variables, progress, needs.host, isFar);

@@ -60,5 +60,16 @@ describe("a person's own variables", () => {
     expect(variables['PULUMI_CONFIG_PASSPHRASE_FILE']).toMatch(/\/\.taffrail\/passphrase$/);
     expect(variables['PULUMI_HOME']).toMatch(/\/\.taffrail\/pulumi$/);
     expect(variables['PULUMI_CONTINUE_ON_ERROR']).toBe('true');
+    expect(variables).not.toHaveProperty('PULUMI_PARALLEL');
+  });
+
+  it('keep the CLI below the logins at which sshd drops some, where the engine is behind it', () => {
+    const parallel = (set: Record<string, string>, host?: string) =>
+      ownVariables(set, host)['PULUMI_PARALLEL'];
+    expect(parallel({}, 'ssh://root@vps')).toBe('8');
+    expect(parallel({ DOCKER_HOST: 'ssh://root@vps' })).toBe('8');
+    expect(parallel({ PULUMI_PARALLEL: '2' }, 'ssh://root@vps')).toBe('2');
+    // The settings count before DOCKER_HOST.
+    expect(parallel({ DOCKER_HOST: 'ssh://root@vps' }, 'unix:///var/run/docker.sock')).toBeUndefined();
   });
 });

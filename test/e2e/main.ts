@@ -56,6 +56,7 @@ async function cleanUp(): Promise<void> {
   const { sweep } = await import('./lib/engine.ts');
   const { canHaveNeighbour, removeNeighbour } = await import('./lib/netns.ts');
   const { endOwnProcesses } = await import('./lib/processes.ts');
+  const { removeSshHost } = await import('./lib/sshHost.ts');
   await endOwnProcesses();
   // `local` may be a person's own; what the fresh copy has settings for is the test's.
   const local = existsSync(join(freshCopy, 'Pulumi.local.yaml')) ? ['local'] : [];
@@ -63,6 +64,7 @@ async function cleanUp(): Promise<void> {
   if (removed.length > 0)
     console.log(`Cleaned up: ${String(removed.length)} containers, networks and volumes.`);
   if (canHaveNeighbour) await removeNeighbour();
+  await removeSshHost();
   for (const folder of [copy, freshCopy]) rmSync(folder, { recursive: true, force: true });
   rmSync(join(place, 'stacks.json'), { force: true });
 }

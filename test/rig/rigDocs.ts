@@ -55,6 +55,9 @@ not known here. Unproved for each, besides:
 const host = `
 ## The machine
 
+A host behind \`ssh://\` is namespaces of this machine with an engine and an sshd of their own, at sshd's default limits: the
+same kernel and clock, and no distance. What a slow line does is unproved.
+
 Unproved wherever the rig runs on a kernel with version 1 of cgroups: what cgroups v2 does. Debian's own packages stand for
 the database images: their versions, extensions and locales differ, and the first start is a script of ours by the contract.
 `;

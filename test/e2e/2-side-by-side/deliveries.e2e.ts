@@ -182,7 +182,10 @@ describe('a delivery that cannot be made', () => {
     // As the job runs it, but for its patience of two minutes.
     const engine = connectEngine();
     try {
-      const hangs = deliver(told('hangs', after, 'echo looking; sleep 600'), engine, { check: 2, switch: 60 });
+      const hangs = deliver(told('hangs', after, 'echo looking; sleep 600'), engine, {
+        check: 2,
+        switch: 60,
+      });
       await expect(hangs).rejects.toThrow(
         /^The check of the new files \(sh -c .*\) failed; nothing was changed: it did not end within 2 s; it said:\nlooking$/,
       );
@@ -241,7 +244,8 @@ describe('a program that is asked what it runs', () => {
     return ended;
   }
   const config = `common:\n  cluster_label: ${revision}\n`;
-  const ok = (length: number) => `HTTP/1.1 200 OK\\r\\nContent-Length: ${length}\\r\\nConnection: close\\r\\n\\r\\n`;
+  const ok = (length: number) =>
+    `HTTP/1.1 200 OK\\r\\nContent-Length: ${length}\\r\\nConnection: close\\r\\n\\r\\n`;
 
   it('3.14: the revision is the one; another one, an error, half an answer and none are each told', async () => {
     const good = await readBack('good', ok(config.length), config);
@@ -256,7 +260,9 @@ describe('a program that is asked what it runs', () => {
     ];
     expect(wrong.map(({ code }) => code)).toEqual([1, 1, 1, 1]);
     const [another, error, half, nothing] = wrong.map(({ stderr }) => stderr);
-    expect(another).toMatch(/^Loki may run the old files or the new ones\. Its \/config does not name revision/);
+    expect(another).toMatch(
+      /^Loki may run the old files or the new ones\. Its \/config does not name revision/,
+    );
     expect(error).toMatch(/GET \/config answered 500 instead of 200:\noops/);
     for (const silent of [half, nothing]) expect(silent).toMatch(/^Loki .*GET \/config was not answered: .+/);
   });

@@ -166,9 +166,7 @@ describe('an edit that fails', () => {
       (await metrics(b.project, 'prometheus_config_last_reload_successful')).map(({ value }) => value[1]),
     ).toEqual(['1']);
     // Each failure is told, and which files the program runs.
-    expect(up.errors).toMatch(
-      /Grafana has the new files\. .*POST \/api\/admin\/users answered 412/s,
-    );
+    expect(up.errors).toMatch(/Grafana has the new files\. .*POST \/api\/admin\/users answered 412/s);
     for (const job of ['prometheus-files', 'grafana-reload'])
       expect(up.output).toMatch(new RegExp(` ${job} .*failed`));
   });
@@ -235,7 +233,9 @@ describe('what is changed and what is taken away', () => {
     const up = await b.up('--replace', urn);
     expect(up.code, up.output).toBe(0);
     const others = up.steps.filter((step) => !/prometheus|grafana/.test(step));
-    expect(new Set(others.map((step) => step.split(' ')[1]))).toEqual(new Set(['loki-files', 'loki-restart']));
+    expect(new Set(others.map((step) => step.split(' ')[1]))).toEqual(
+      new Set(['loki-files', 'loki-restart']),
+    );
     expect(await inForce(volume)).toEqual(written);
     const { groups } = await prometheus<{ groups: { name: string }[] }>(b.project, 'rules');
     expect(groups.map(({ name }) => name)).not.toContain('own');

@@ -22,8 +22,7 @@ let lives: string[];
 const livesOfServices = async () =>
   (
     await Promise.all(
-      (await containersOf(b.name))
-        .map(async (one) => `${nameOf(one)} ${await lifeOf(nameOf(one))}`),
+      (await containersOf(b.name)).map(async (one) => `${nameOf(one)} ${await lifeOf(nameOf(one))}`),
     )
   ).sort();
 

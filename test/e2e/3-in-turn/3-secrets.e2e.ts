@@ -140,7 +140,9 @@ describe('secrets are nowhere but where they are used', () => {
         .filter(([, names]) => names.includes(secret))
         .map(([volume]) => volume)
         .sort();
-    expect([...held].filter(([, names]) => names.length > 0).filter(([volume]) => volume.endsWith('-data'))).toEqual([]);
+    expect(
+      [...held].filter(([, names]) => names.length > 0).filter(([volume]) => volume.endsWith('-data')),
+    ).toEqual([]);
     // One password, three consumers: a file for the bot, one for CloudBeaver; Postgres itself keeps only a hash of it.
     expect(holders('postgresPassword')).toEqual(
       ['bot', 'cloudbeaver'].map((service) => `${a.name}-${service}-secrets`),

@@ -143,9 +143,7 @@ export async function secretFilesIn(
 }
 
 /** A stack's volumes: by the name on the engine, and that which compose would give it. */
-export const volumesOf = async (
-  stack: string,
-): Promise<{ name: string; label: string; isData: boolean }[]> =>
+export const volumesOf = async (stack: string): Promise<{ name: string; label: string; isData: boolean }[]> =>
   (
     await docker.listVolumes({ filters: JSON.stringify({ label: [`dev.taffrail.stack=${stack}`] }) })
   ).Volumes.map(({ Name, Labels }) => {
@@ -162,7 +160,11 @@ export async function watchJobs(canaries: Canaries, stack: string) {
   const findings = new Set<string>();
   const looked = { processes: 0, containers: [] as string[] };
   const underWay: Promise<void>[] = [];
-  const filters = { type: ['container'], event: ['start'], label: [`dev.taffrail.stack=${stack}`, 'dev.taffrail.job'] };
+  const filters = {
+    type: ['container'],
+    event: ['start'],
+    label: [`dev.taffrail.stack=${stack}`, 'dev.taffrail.job'],
+  };
   const events = (await docker.getEvents({ filters: JSON.stringify(filters) })) as Readable;
   const lookAt = async (id: string, name: string): Promise<void> => {
     const container = docker.getContainer(id);

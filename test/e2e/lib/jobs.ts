@@ -99,7 +99,11 @@ export async function emptyVolume(name: string, options: Record<string, string> 
 export async function filesIn(volume: string): Promise<Record<string, string>> {
   const { entriesOf } = await import('../../../components/jobs/lib/archive.ts');
   const { buffer } = await import('node:stream/consumers');
-  const reader = await created({ name: `e2e-files-of-${volume}`, command: ['true'], binds: [`${volume}:/v`] });
+  const reader = await created({
+    name: `e2e-files-of-${volume}`,
+    command: ['true'],
+    binds: [`${volume}:/v`],
+  });
   try {
     const entries = await entriesOf(await buffer(await reader.getArchive({ path: '/v' })));
     return Object.fromEntries(

@@ -21,3 +21,11 @@ require('module').enableCompileCache(require('path').join(__dirname, '../node_mo
 // Pulumi's SDK maps each of its thousands of traces through source maps, a fifth of a preview's time. Types that are
 // stripped leave every line where it was: there is nothing to map.
 Object.defineProperty(Error, 'prepareStackTrace', { get: function () {}, set: function () {} });
+
+// Of a resource that failed the SDK says once more that it did, with a trace through itself, which is no answer to a
+// person's mistake: the engine has told the cause. Only in the program: elsewhere, an error that nobody handles ends all.
+if (/[\\/]@pulumi[\\/]pulumi[\\/]cmd[\\/]run\b/.test(process.argv[1] || ''))
+  process.on('unhandledRejection', function (error) {
+    if (error instanceof Error && /^resource .* failed to register$/.test(error.message))
+      error.stack = error.name + ': ' + error.message;
+  });

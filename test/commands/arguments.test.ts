@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mustExist, readArguments } from '../../commands/lib/arguments.ts';
 
@@ -66,4 +68,27 @@ it('what is loaded first keeps traces as Node writes them, whoever wants to map 
   });
   expect(called.stderr).toBe('');
   expect(called.stdout).toMatch(/^at \[eval\]:3:\d+ undefined \/.*\/node_modules\/\.cache\/compiled/);
+});
+
+it('what is loaded first takes the trace from what the SDK says once more of a resource that failed, in the program only', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'taffrail-preload-'));
+  const [program, command] = ['node_modules/@pulumi/pulumi/cmd/run/index.cjs', 'commands/up.cjs'];
+  const script = `
+    process.on('unhandledRejection', (error) => { console.log(error.stack); });
+    Promise.reject(new Error('resource loki-files [command:local:Command] failed to register'));
+    Promise.reject(new Error('another'));`;
+  const said = (file: string): string => {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), script);
+    const check = join(import.meta.dirname, '../../commands/preload.cjs');
+    return spawnSync(process.execPath, ['-r', check, join(folder, file)], { encoding: 'utf8' }).stdout;
+  };
+  try {
+    expect(said(program)).toMatch(
+      /^Error: resource loki-files \[command:local:Command\] failed to register\nError: another\n +at /,
+    );
+    expect(said(command)).toMatch(/failed to register\n +at /);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -8,7 +8,7 @@ import { demultiplexed } from './streams.ts';
 
 /** Who runs a job, for the names and labels of its containers. */
 export interface JobOf {
-  /** The compose project: `taffrail-<stack>`. */
+  /** First part of every name: `taffrail-<stack>`. */
   project: string;
   stack: string;
   /** What tells this state's things from those of another checkout. */
@@ -188,9 +188,8 @@ function specification(job: JobOf, args: HelperArgs): object {
     OpenStdin: stdin,
     StdinOnce: stdin,
     Healthcheck: { Test: ['NONE'] },
+    // Not compose's: what collects logs by project would try to read those of a container that has none.
     Labels: {
-      'com.docker.compose.project': job.project,
-      'com.docker.compose.oneoff': 'True',
       'dev.taffrail.stack': job.stack,
       'dev.taffrail.owner': job.owner,
       'dev.taffrail.job': job.name,

@@ -73,6 +73,12 @@ describe('deliver', () => {
     docker.program = ({ container: { files, spec } }) => {
       expect(spec).toMatchObject({ Entrypoint: ['sh'], Cmd: ['/switch.sh'], User: '472:0' });
       expect(spec.HostConfig.NetworkMode).toBe('none');
+      // None of compose's: Promtail follows containers by their project, and this one's output is in no log.
+      expect(Object.keys(spec.Labels).sort()).toEqual([
+        'dev.taffrail.job',
+        'dev.taffrail.owner',
+        'dev.taffrail.stack',
+      ]);
       scripts.push(files.get('switch.sh')?.content ?? '');
       return 0;
     };

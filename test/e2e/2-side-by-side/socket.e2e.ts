@@ -214,8 +214,9 @@ describe('the filter before containerd’s socket', () => {
   let container = '';
 
   beforeAll(async () => {
-    const volume = await docker.getVolume(`${a.project}-socket-proxy-filtered`).inspect();
-    filtered = join(volume.Mountpoint, 'containerd.sock');
+    const { Mounts } = await inspect(`${a.project}-socket-proxy`);
+    const volume = Mounts.find(({ Name = '' }) => Name.startsWith('socket-proxy-filtered'));
+    filtered = join(volume?.Source ?? '', 'containerd.sock');
     container = (await inspect(id)).Id;
   });
 

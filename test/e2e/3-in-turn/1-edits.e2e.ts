@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker, inspect, lifeOf } from '../lib/engine.ts';
+import { addressOf, docker, inspect, lifeOf, runOnce } from '../lib/engine.ts';
 import { basic, json, until } from '../lib/http.ts';
+import { inForce } from '../lib/jobs.ts';
 import { inShell } from '../lib/stack.ts';
 import { addressOfB, b, ensureStacks, extra, ports } from '../lib/stacks.ts';
 import { metrics, prometheus, samples } from '../lib/stores.ts';
@@ -12,6 +13,7 @@ const original = () => b.settings()['prometheus'] as Record<string, unknown>;
 const stackTrace = /\n\s+at .*:\d+:\d+/;
 let before: Record<string, unknown>;
 let grafanaBefore: Record<string, unknown>;
+let promtailBefore: Record<string, unknown>;
 
 const grafana = `http://${addressOfB}:${String(ports[b.name]?.grafana)}`;
 const dashboardFile = 'dashboards/own.json';
@@ -37,6 +39,7 @@ beforeAll(async () => {
   await ensureStacks();
   before = original();
   grafanaBefore = b.settings()['grafana'] as Record<string, unknown>;
+  promtailBefore = b.settings()['promtail'] as Record<string, unknown>;
   const { passwords } = (await b.outputs()) as { passwords: Record<string, string> };
   admin = basic('admin', passwords['grafana'] ?? '');
 });
@@ -44,6 +47,7 @@ afterAll(() => {
   b.configure({
     prometheus: before,
     grafana: grafanaBefore,
+    promtail: promtailBefore,
     bobPassword: undefined,
     carlPassword: undefined,
   });
@@ -88,6 +92,12 @@ describe('a live edit', () => {
         job,
       ).toBe(true);
     expect(preview.steps.filter((step) => /-restart\b/.test(step))).toEqual([]);
+    // It names the files that change, and no others.
+    const named = preview.differences.filter((difference) => difference.includes('.files['));
+    expect([...new Set(named)].sort()).toEqual([
+      'grafana-files: triggers[0].files["dashboards/Extra/own.json"]',
+      'prometheus-files: triggers[0].files["prometheus.yml"]',
+    ]);
     const up = await b.up();
     expect(up.code, up.output).toBe(0);
     expect(await interval('own')).toBe('3s');
@@ -127,11 +137,11 @@ describe('an edit that fails', () => {
     { login: 'carl', email, password: 'carlPassword' },
   ];
   let taken: number;
-  /** What the failed job tells to type. */
-  let line: string | undefined;
+  let config: string;
 
   it('3.14 3.22: a rejected file is told in promtool’s own words, with file and line, and harms nothing', async () => {
-    const [life, config] = [await lifeOf(container), await runningConfig(b.project)];
+    const life = await lifeOf(container);
+    config = await runningConfig(b.project);
     // Beside it, one that fails for a cause outside of the settings: somebody has that address.
     const robert = await json<{ id: number }>(`${grafana}/api/admin/users`, {
       headers: admin,
@@ -144,6 +154,7 @@ describe('an edit that fails', () => {
     extra(b, 'rules/own.yml', bad);
     const up = await b.up();
     expect(up.code).not.toBe(0);
+    expect(up.errors).toMatch(/promtool refuses the new files; nothing was changed\. Output:/);
     expect(up.errors).toMatch(/own\.yml/);
     expect(up.errors).toMatch(/unclosed left parenthesis/);
     // Line 5 of the file is where the expression stands.
@@ -154,15 +165,14 @@ describe('an edit that fails', () => {
     expect(
       (await metrics(b.project, 'prometheus_config_last_reload_successful')).map(({ value }) => value[1]),
     ).toEqual(['1']);
-    // Each failure is told, with a line to type.
-    expect(up.errors).toMatch(/grafana-reload failed/);
-    expect(up.errors).toMatch(/POST \/api\/admin\/users answered 412 instead of 200/);
-    line = new RegExp(`pulumi up -s ${b.name} --replace '[^']*grafana-reload'`).exec(up.output)?.[0];
-    expect(line, up.output).toBeDefined();
+    // Each failure is told, and which files the program runs.
+    expect(up.errors).toMatch(/Grafana has the new files\. .*POST \/api\/admin\/users answered 412/s);
+    for (const job of ['prometheus-files', 'grafana-reload'])
+      expect(up.output).toMatch(new RegExp(` ${job} .*failed`));
   });
 
-  it('3.14 3.22: corrected, an up converges by itself; the line that the other job printed repeats that one, once its cause is gone', async () => {
-    extra(b, 'rules/own.yml', good);
+  it('3.14 3.22: with the old rules again, a plain `up` converges; and it repeats the other job, whose cause is gone', async () => {
+    extra(b, 'rules/own.yml');
     const removed = await fetch(`${grafana}/api/admin/users/${String(taken)}`, {
       method: 'DELETE',
       headers: admin,
@@ -170,10 +180,21 @@ describe('an edit that fails', () => {
     expect(removed.status).toBe(200);
     // The control: nobody has repeated it yet.
     expect(await signIn('carl', carlPassword)).toBe(401);
-    // As a person copies it; only the questions are left out.
-    const again = await inShell(`${line ?? 'false'} --yes --skip-preview --non-interactive`);
+    const again = await b.up();
     expect(again.code, again.output).toBe(0);
+    // What failed is in no state: nothing has to be named to run again.
+    for (const job of ['prometheus-files', 'grafana-reload'])
+      expect(again.steps.filter((step) => step.includes(` ${job}`)).join(), job).toMatch(/create/);
     expect(await signIn('carl', carlPassword)).toBe(200);
+    expect(await runningConfig(b.project)).toBe(config);
+  });
+
+  it('3.14: refused once more and then mended, a plain `up` delivers it', async () => {
+    extra(b, 'rules/own.yml', bad);
+    expect((await b.up()).code).not.toBe(0);
+    extra(b, 'rules/own.yml', good);
+    const mended = await b.up();
+    expect(mended.code, mended.output).toBe(0);
     const value = await until(
       () => metrics(b.project, 'own:up'),
       (found) => found.length > 0,
@@ -194,9 +215,28 @@ describe('what is changed and what is taken away', () => {
       carlPassword: undefined,
     });
     expect(await titleOf('own')).toBe('First');
-    const up = await b.up();
+    // Somebody has changed a file of Loki by hand, which no state shows: it is delivered again as the documentation says.
+    const [volume = ''] = (await inspect(`${b.project}-loki`)).Mounts.flatMap(({ Name = '' }) =>
+      Name.startsWith('loki-config') ? [Name] : [],
+    );
+    const written = await inForce(volume);
+    await runOnce({
+      name: 'e2e-tampered',
+      network: 'none',
+      binds: [`${volume}:/v`],
+      command: ['sh', '-c', 'for file in /v/current/*.y*ml; do echo "# by hand" >>$file; done'],
+    });
+    expect(await inForce(volume)).not.toEqual(written);
+    const urns = await inShell(`pulumi stack -s ${b.name} --show-urns | grep -e '-files$'`);
+    const urn = /urn:\S+::loki-files$/m.exec(urns.output)?.[0] ?? '';
+    expect(urn, urns.output).toContain('$command:local:Command::');
+    const up = await b.up('--replace', urn);
     expect(up.code, up.output).toBe(0);
-    expect(up.steps.filter((step) => !/prometheus|grafana/.test(step))).toEqual([]);
+    const others = up.steps.filter((step) => !/prometheus|grafana/.test(step));
+    expect(new Set(others.map((step) => step.split(' ')[1]))).toEqual(
+      new Set(['loki-files', 'loki-restart']),
+    );
+    expect(await inForce(volume)).toEqual(written);
     const { groups } = await prometheus<{ groups: { name: string }[] }>(b.project, 'rules');
     expect(groups.map(({ name }) => name)).not.toContain('own');
     expect(await interval('own')).toBeUndefined();
@@ -212,39 +252,35 @@ describe('what is changed and what is taken away', () => {
 });
 
 describe('a service that is down during an edit', () => {
-  it('3.3 3.14 3.22: `status` shows it, up fails with the line to type; once it runs again that line converges without another edit', async () => {
-    await docker.getContainer(container).stop();
+  it('3.3 3.14 3.22: `status` shows it, up fails with its last lines and the line to type; once it runs again a plain `up` converges without another edit', async () => {
+    const promtail = `${b.project}-promtail`;
+    await docker.getContainer(promtail).stop();
     // 3.3: seen on the one screen, too.
-    expect((await b.npm('status')).output).toMatch(/^prometheus +exited \(\d+\) /m);
+    expect((await b.npm('status')).output).toMatch(/^promtail +exited \(\d+\) /m);
     b.configure({
-      prometheus: { ...before, scrapeInterval: '4s' },
+      promtail: { ...promtailBefore, refresh: '3s' },
       grafana: grafanaBefore,
       bobPassword: undefined,
     });
     extra(b, dashboardFile);
     // Native: `npm run up` would have started the service itself.
     const failed = await inShell(`pulumi up -s ${b.name} --yes --skip-preview --non-interactive`);
-    expect(failed.code).toBe(1);
-    expect(failed.output).toMatch(/prometheus-reload \*\*creating failed\*\*/);
+    expect(failed.code).not.toBe(0);
+    expect(failed.output).toMatch(/promtail-reload \S*\*\*creating failed\*\*/);
+    expect(failed.output).toMatch(
+      /Promtail does not run: it ended with exit code \d+\. Its last lines:\n\s+\S.*level=/,
+    );
     expect(failed.output).toContain(
-      `Stopped in the stack ${b.name}: prometheus. To start it and go on:\n  npm run up -- -s ${b.name}`,
+      `Stack ${b.name} needs repair: promtail does not run. Run:\n  npm run up -- -s ${b.name}`,
     );
     expect(failed.output).not.toMatch(stackTrace);
 
-    await docker.getContainer(container).start();
-    await until(
-      async () => (await inspect(container)).State.Health?.Status,
-      (status) => status === 'healthy',
-    );
-    const again = await b.npm('up');
+    await docker.getContainer(promtail).start();
+    const again = await b.up();
     expect(again.code, again.output).toBe(0);
-    expect(
-      await until(
-        () => runningConfig(b.project),
-        (yaml) => yaml.includes('scrape_interval: 4s'),
-      ),
-    ).toContain('scrape_interval: 4s');
-    expect(again.output).toContain('prometheus-reload');
+    expect(new Set(again.steps.map((step) => step.split(' ')[1]))).toEqual(new Set(['promtail-reload']));
+    const { body } = await json<string>(`http://${await addressOf(promtail, '-stores')}:9080/config`);
+    expect(body).toMatch(/refresh_interval: 3s/);
   });
 
   it('3.14 S8: the dashboard and the user that left the settings are gone; what a person made stays', async () => {

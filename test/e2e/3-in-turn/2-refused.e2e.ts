@@ -9,7 +9,8 @@ import { containersOf, docker, lifeOf, nameOf, startContainer } from '../lib/eng
 import { closed, engineThatSays } from '../lib/otherEngine.ts';
 import { copy, place } from '../lib/place.ts';
 import { type Run, runIn } from '../lib/stack.ts';
-import { addressOfB, b, ensureStacks } from '../lib/stacks.ts';
+import { addressOfB, b, ensureStacks, extra } from '../lib/stacks.ts';
+import { prometheus } from '../lib/stores.ts';
 import { team } from '../lib/team.ts';
 
 /** A stack trace is no answer to a person's mistake. */
@@ -21,9 +22,7 @@ let lives: string[];
 const livesOfServices = async () =>
   (
     await Promise.all(
-      (await containersOf(b.name))
-        .filter(({ Labels }) => !Labels['dev.taffrail.job'])
-        .map(async (one) => `${nameOf(one)} ${await lifeOf(nameOf(one))}`),
+      (await containersOf(b.name)).map(async (one) => `${nameOf(one)} ${await lifeOf(nameOf(one))}`),
     )
   ).sort();
 
@@ -132,6 +131,41 @@ describe('what cannot be: a sentence, an exit code, and nothing that runs is tou
     } finally {
       await closed(registry);
     }
+  });
+
+  it('3.14 3.19: a refused file and an image that cannot be had are told apart; the rest is up; mended, a plain `up` delivers it', async () => {
+    const rule = (expr: string) =>
+      `groups:\n  - name: both\n    rules:\n      - record: both:up\n        expr: ${expr}\n`;
+    extra(b, 'rules/both.yml', rule('sum(up'));
+    const ofB = setting('apps') as Record<string, object>;
+    b.configure({
+      loki: { ...setting('loki'), image: '127.0.0.1:1/loki:e2e' },
+      apps: { ...ofB, second: ofB['hello'] },
+    });
+    const failed = await b.npm('up');
+    expect(failed.code, failed.output).toBe(1);
+    expect(failed.output).not.toMatch(stackTrace);
+    expect(failed.output).toMatch(/^prometheus: promtool refuses the new files; nothing was changed\./m);
+    expect(failed.output).toMatch(/both\.yml: .*unclosed left parenthesis/);
+    expect(failed.output).toMatch(/^The registry 127\.0\.0\.1:1 cannot be reached from the engine\./m);
+    expect(failed.output).toMatch(/^ +image loki: .*127\.0\.0\.1:1\/loki:e2e/m);
+    expect(failed.output).toMatch(/^Running all the same: .*\bloki\b.*\bprometheus\b.*\bsecond\b/m);
+    expect(failed.output).toContain(
+      `Fix the cause and run the command again; it repeats what failed:  npm run up -- -s ${b.name}`,
+    );
+    const second = `${b.project}-second`;
+    expect((await docker.getContainer(second).inspect()).State.Running).toBe(true);
+    expect((await livesOfServices()).filter((life) => !life.startsWith(second))).toEqual(lives);
+
+    extra(b, 'rules/both.yml', rule('sum(up)'));
+    b.configure({ loki: before['loki'], apps: before['apps'] });
+    const mended = await b.up();
+    expect(mended.code, mended.output).toBe(0);
+    const { groups } = await prometheus<{ groups: { name: string }[] }>(b.project, 'rules');
+    expect(groups.map(({ name }) => name)).toContain('both');
+    expect(await livesOfServices()).toEqual(lives);
+    extra(b, 'rules/both.yml');
+    expect((await b.up()).code).toBe(0);
   });
 
   it('3.13: a compose project of the stack’s name that is somebody else’s', async () => {

@@ -88,7 +88,7 @@ describe('a replaced container', () => {
     expect(down.output).toContain(`pulumi state unprotect --all --yes -s ${b.name}`);
     expect(await volumes()).toEqual(before);
     expect((await ids()).length).toBe(2);
-    // The control: a stack that is not marked goes, in 6-down; once the mark is taken away.
+    // The control: a stack that is not marked goes, in 7-down; once the mark is taken away.
     b.configure({ production: undefined, collector: undefined });
     const unprotect = await inShell(`pulumi state unprotect --all --yes -s ${b.name}`);
     expect(unprotect.code, unprotect.output).toBe(0);

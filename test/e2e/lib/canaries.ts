@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { entriesOf } from '../../../components/jobs/lib/archive.ts';
 import { created, docker, gone, inspect, logsOf } from './engine.ts';
 import type { Stack } from './stack.ts';
 
@@ -118,10 +121,93 @@ export async function inVolume(canaries: Canaries, volume: string): Promise<stri
   }
 }
 
-export const volumesOf = async (stack: string): Promise<string[]> =>
+/** The files of a volume that hold a secret. */
+export async function secretFilesIn(
+  canaries: Canaries,
+  volume: string,
+): Promise<{ path: string; mode: number; names: string[] }[]> {
+  const reader = await created({
+    name: `e2e-reader-${volume}`,
+    command: ['true'],
+    binds: [`${volume}:/volume:ro`],
+  });
+  try {
+    const entries = await entriesOf(await buffer(await reader.getArchive({ path: '/volume' })));
+    return [...entries.values()].flatMap(({ path, mode, content = '' }) => {
+      const names = canaries.in(content);
+      return names.length > 0 ? [{ path: path.replace(/^volume\//, ''), mode, names }] : [];
+    });
+  } finally {
+    await reader.remove({ force: true, v: true });
+  }
+}
+
+/** A stack's volumes: by the name on the engine, and that which compose would give it. */
+export const volumesOf = async (stack: string): Promise<{ name: string; label: string; isData: boolean }[]> =>
   (
     await docker.listVolumes({ filters: JSON.stringify({ label: [`dev.taffrail.stack=${stack}`] }) })
-  ).Volumes.map(({ Name }) => Name);
+  ).Volumes.map(({ Name, Labels }) => {
+    const label = Labels['com.docker.compose.volume'] ?? '';
+    // Pulumi names what the next `up` writes again; data keeps its name.
+    return { name: Name, label, isData: Name === `taffrail-${stack}-${label}` };
+  });
+
+/**
+ * Looks at jobs while they run: at every process as often as that goes, and at each container of a job when it starts,
+ * which is paused for that long.
+ */
+export async function watchJobs(canaries: Canaries, stack: string) {
+  const findings = new Set<string>();
+  const looked = { processes: 0, containers: [] as string[] };
+  const underWay: Promise<void>[] = [];
+  const filters = {
+    type: ['container'],
+    event: ['start'],
+    label: [`dev.taffrail.stack=${stack}`, 'dev.taffrail.job'],
+  };
+  const events = (await docker.getEvents({ filters: JSON.stringify(filters) })) as Readable;
+  const lookAt = async (id: string, name: string): Promise<void> => {
+    const container = docker.getContainer(id);
+    await container.pause().catch(() => undefined); // it has ended already
+    try {
+      const settings = JSON.stringify(await container.inspect());
+      const archive = await container.export();
+      for (const found of [...canaries.in(settings), ...(await canaries.inStream(archive))])
+        findings.add(`container ${name}: ${found}`);
+      looked.containers.push(name);
+    } catch (error) {
+      gone(error); // removed before we came
+    } finally {
+      await container.unpause().catch(() => undefined);
+    }
+  };
+  events.on('data', (line: Buffer) => {
+    for (const text of line.toString().split('\n').filter(Boolean)) {
+      const { Actor } = JSON.parse(text) as { Actor: { ID: string; Attributes: { name: string } } };
+      underWay.push(lookAt(Actor.ID, Actor.Attributes.name));
+    }
+  });
+  const timer = setInterval(() => {
+    const running = readdirSync('/proc').some((pid) => {
+      try {
+        return /components\/jobs\/\w+\.ts/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        return false;
+      }
+    });
+    if (!running) return;
+    looked.processes++;
+    for (const found of inProcesses(canaries)) findings.add(found);
+  }, 50);
+  return {
+    end: async () => {
+      clearInterval(timer);
+      events.destroy();
+      await Promise.all(underWay);
+      return { findings: [...findings], looked };
+    },
+  };
+}
 
 /** Command lines and environments of every process that may be read: as root on the engine's host, of all. */
 export function inProcesses(canaries: Canaries): Findings {

@@ -40,6 +40,8 @@ export function variables(base: Record<string, string>): Record<string, string> 
     PULUMI_BACKEND_URL: `file://${stateFolder}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // As `npm run env` sets it.
+    PULUMI_CONTINUE_ON_ERROR: 'true',
     // Shows the CLI's flag --event-log, as the Automation API does.
     PULUMI_DEBUG_COMMANDS: 'true',
     TAFFRAIL_E2E: place,

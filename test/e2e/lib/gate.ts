@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { engineSocket } from './engine.ts';
 
 /**
- * What happens to the first request that matches, and to all that follows on its connection:
+ * What happens to the request, and to all that follows on its connection:
  * - `hold`: it waits in front of the engine.
  * - `half`: the engine gets the first half of it.
  * - `deaf`: the engine gets it and answers, and the answer is lost.
@@ -20,14 +20,14 @@ export interface Gate {
 }
 
 /**
- * A socket before the engine: everything passes until a request comes whose first line matches. So a test can stop a
- * job at the place that it means.
+ * A socket before the engine: everything passes until the nth request comes whose first line matches. So a test can stop
+ * a job at the place that it means.
  */
-export async function gateAt(socket: string, request: RegExp, fate: Fate): Promise<Gate> {
+export async function gateAt(socket: string, request: RegExp, fate: Fate, nth = 1): Promise<Gate> {
   const open = new Set<Socket>();
   let arrived: () => void;
   const reached = new Promise<void>((resolve) => (arrived = resolve));
-  const gate = { triggered: false };
+  const gate = { triggered: false, left: nth };
   const close = (): void => {
     server.close();
     rmSync(socket, { force: true });
@@ -58,7 +58,7 @@ export async function gateAt(socket: string, request: RegExp, fate: Fate): Promi
     client.on('data', (chunk: Buffer) => {
       if (stopped) return;
       const line = chunk.toString('latin1', 0, 300).split('\r\n')[0] ?? '';
-      if (gate.triggered || !request.test(line)) {
+      if (gate.triggered || !request.test(line) || --gate.left > 0) {
         engine.write(chunk);
         return;
       }

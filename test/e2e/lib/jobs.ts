@@ -5,7 +5,7 @@ import type { DatabaseTold } from '../../../components/jobs/database.ts';
 import type { FilesTold } from '../../../components/jobs/files.ts';
 import { type ImageKey, imageKeys, imageTag } from '../../../configs/images.ts';
 import { created, docker, gone } from './engine.ts';
-import { copy, jobStack, ownLabel } from './place.ts';
+import { jobStack, ownLabel, root } from './place.ts';
 
 // The jobs themselves, started as the command plugin starts them (components/delivery.ts), told what a test chooses.
 
@@ -34,7 +34,8 @@ export function startJob<Script extends keyof Told>(
   { dockerHost }: { dockerHost?: string } = {},
 ): StartedJob {
   const child = spawn('node', ['--require', './commands/preload.cjs', `components/jobs/${script}.ts`], {
-    cwd: copy,
+    // Not in a copy, where `npm run up` ends jobs of which no Pulumi knows.
+    cwd: root,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }) },
   });

@@ -21,7 +21,7 @@ export const stackNames = ['e2e-a', 'e2e-b'] as const;
 /** The stack of jobs that a test starts by itself. It has no state. */
 export const jobStack = 'e2e-jobs';
 /**
- * The registry from which stack B has its images, on a port of the host. Nobody listens there until `4-pruned` does: the
+ * The registry from which stack B has its images, on a port of the host. Nobody listens there until `5-pruned` does: the
  * images have these names from the start.
  */
 export const mirror = '127.0.0.1:25005';

@@ -31,6 +31,8 @@ export interface Run {
 export interface Operation extends Run {
   /** Steps that are not `same`: `op name`. */
   steps: string[];
+  /** What differs, of those steps, by input: `name: triggers[0].files["a.yml"]`. */
+  differences: string[];
   /** Resources by operation, from Pulumi's own summary. */
   changes: Record<string, number>;
   /** Error messages of the program and of providers. */
@@ -223,7 +225,7 @@ interface State {
   deployment: { resources: StateResource[] };
 }
 
-function digest(log: string): Pick<Operation, 'steps' | 'changes' | 'errors'> {
+function digest(log: string): Pick<Operation, 'steps' | 'differences' | 'changes' | 'errors'> {
   let events: EngineEvent[] = [];
   try {
     events = readFileSync(log, 'utf8')
@@ -239,8 +241,13 @@ function digest(log: string): Pick<Operation, 'steps' | 'changes' | 'errors'> {
     const why = step.diffs?.length ? ` (${step.diffs.join(', ')})` : '';
     return [`${step.op} ${nameOf(step.urn)}${why}`];
   });
+  const differences = events.flatMap(({ resourcePreEvent }) => {
+    const { urn = '', detailedDiff } = resourcePreEvent?.metadata ?? {};
+    return Object.keys(detailedDiff ?? {}).map((path) => `${nameOf(urn)}: ${path}`);
+  });
   return {
     steps,
+    differences,
     changes: events.findLast(({ summaryEvent }) => summaryEvent)?.summaryEvent?.resourceChanges ?? {},
     errors: events
       .flatMap(({ diagnosticEvent: said }) => (said?.severity === 'error' ? [said.message] : []))

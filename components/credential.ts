@@ -31,7 +31,7 @@ export class Credential extends pulumi.ComponentResource {
   }
 }
 
-/** Who shows what to whom between the stores: each has several consumers, and is there when all of them run. */
+/** Credentials shared between stores; created only if every consumer is enabled. */
 export interface StoreCredentials {
   /** Asked for by Prometheus: of Grafana, of its own healthcheck, of the job that reads its configuration back. */
   prometheus: Credential | undefined;
@@ -45,13 +45,15 @@ export const storeCredentials = (runs: { prometheus: boolean; grafana: boolean }
     runs.prometheus && runs.grafana ? new Credential('grafana-metrics-credential', undefined) : undefined,
 });
 
-/** The holes of a template, `{{name}}`, filled. Throws on a hole that nobody fills. */
-export function filled(template: string, holes: Record<string, pulumi.Input<string>>): pulumi.Output<string> {
-  return pulumi.output(holes).apply((values) =>
-    template.replaceAll(/\{\{(\w+)\}\}/g, (_, hole: string) => {
-      const value = values[hole];
-      if (value === undefined) throw new Error(`nobody fills the hole ${hole}`);
+/** A template with its placeholders, `{{name}}`, replaced. Throws on a placeholder without a value. */
+export const filled = (
+  template: string,
+  values: Record<string, pulumi.Input<string>>,
+): pulumi.Output<string> =>
+  pulumi.output(values).apply((known) =>
+    template.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
+      const value = known[name];
+      if (value === undefined) throw new Error(`placeholder ${name} has no value`);
       return value;
     }),
   );
-}

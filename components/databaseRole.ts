@@ -2,7 +2,7 @@ import type * as command from '@pulumi/command';
 import * as pulumi from '@pulumi/pulumi';
 import type { DatabaseAddress } from '../configs/databases/address.ts';
 import { Credential } from './credential.ts';
-import { format, job, told } from './delivery.ts';
+import { job, told } from './delivery.ts';
 import type { Host } from './host.ts';
 import { type DatabaseTask, warningMark } from './jobs/database.ts';
 import type { Networks } from './networks.ts';
@@ -43,7 +43,7 @@ export class DatabaseRole extends pulumi.ComponentResource {
       },
       this,
     );
-    // What a person has to know although nothing failed.
+    // What a person has to know although nothing failed: the one use of what a job says, and no resource depends on it.
     pulumi.unsecret(this.ready.stdout).apply((text: string | undefined) => {
       const warning = text?.split('\n').find((line) => line.startsWith(warningMark));
       if (warning !== undefined)
@@ -79,13 +79,8 @@ export const databaseJob = (
       network,
       task: { name: task, told: what },
     },
-    triggers: {
-      format,
-      image: image.id,
-      // A new database lacks what was done in the old one.
-      after: after.map(({ id }) => id),
-      told: host.fingerprint(pulumi.jsonStringify(what)),
-    },
+    // A new database lacks what was done in the old one.
+    triggers: { after: after.map(({ id }) => id) },
     after,
     parent,
   });

@@ -82,7 +82,6 @@ export function deliver(
       })),
     },
     triggers: {
-      format,
       owner,
       volumes: targets.map(({ volume }) => volume.name),
       // By path, so that a preview names the files that change.
@@ -165,10 +164,8 @@ export const applyTo = (host: Host, args: ApplyArgs, parent: pulumi.Resource): l
       ...(args.note !== undefined && { note: args.note }),
     },
     triggers: {
-      format,
       container: args.container.id,
       ...(args.follows && { files: args.follows.id }),
-      told: host.fingerprint(pulumi.jsonStringify(args.told)),
     },
     after: [args.container, ...(args.follows ? [args.follows] : [])],
     parent,
@@ -194,14 +191,16 @@ export interface JobArgs {
 export function job(name: string, host: Host, args: JobArgs): local.Command {
   const { script, told, triggers, after = [], parent } = args;
   const { project, stack, owner } = host;
+  const stdin = pulumi.jsonStringify({ job: { project, stack, owner, name }, ...told });
   return new local.Command(
     name,
     {
       // No shell and no path of this machine: two checkouts see no change.
       interpreter: ['node', '--require', './commands/preload.cjs'],
       create: `components/jobs/${script}.ts`,
-      stdin: pulumi.secret(pulumi.jsonStringify({ job: { project, stack, owner, name }, ...told })),
-      triggers: [triggers],
+      stdin: pulumi.secret(stdin),
+      // Whatever a job is told is a trigger: nothing is left that would only update it.
+      triggers: [{ format, ...triggers, told: host.fingerprint(stdin) }],
       ...(host.dockerHost !== undefined && { environment: { DOCKER_HOST: host.dockerHost } }),
       logging: 'none',
       addPreviousOutputInEnv: false,

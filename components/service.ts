@@ -24,7 +24,7 @@ export interface Publication {
   target: number;
 }
 
-// An exception from what is safe is an argument that carries its reason: it is for the reader, and reaches no container.
+// Every deviation from the safe defaults takes a reason, for the reader; it reaches no container.
 
 /** Who runs: `uid:gid`, or root, with the reason. Root has no capability either. */
 export type RunsAs = string | { root: string };

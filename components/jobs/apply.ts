@@ -3,7 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Apply, ApplyError, type Running, type Runs, Unanswered } from '../../configs/running.ts';
 import { archiveOf, entriesOf } from './lib/archive.ts';
 import type { Engine } from './lib/engine.ts';
-import { EngineError, JobError } from './lib/errors.ts';
+import { npmRun } from '../../configs/whatToType.ts';
+import { EngineError, JobError, withCause } from './lib/errors.ts';
 import { createAgain, type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 import { openTunnel } from './lib/tunnel.ts';
@@ -49,13 +50,15 @@ export async function apply(told: ApplyTold, engine: Engine, limits = defaults):
       try {
         return await tunnel.ask(method, path, asked);
       } catch (error) {
-        if (error instanceof Unanswered) await mustRun(engine, told);
+        if (error instanceof Unanswered) await requireRunning(engine, told, before);
         throw error;
       }
     },
     recall: () => recall(engine, service.container, noteOf(told)),
     remember: (note) => remember(engine, service, noteOf(told), note),
-    beside: (command, stdin) => {
+    beside: async (command, stdin) => {
+      // One helper at a time: a job that is killed leaves one at most.
+      await tunnel.close();
       const args: HelperArgs = {
         image: service.image,
         command,
@@ -63,24 +66,30 @@ export async function apply(told: ApplyTold, engine: Engine, limits = defaults):
         network: 'none',
         volumesOf: service.container,
         stdin: true,
+        memory: 512 * 2 ** 20,
       };
-      return withHelper(engine, job, 'beside', args, (helper) =>
-        helper.run({ stdin, seconds: limits.beside }),
+      return withHelper(engine, job, '', args, (helper) =>
+        helper.run({ stdin, seconds: limits.beside }).catch((error: unknown) => {
+          throw error instanceof JobError ? new JobError(`${command.join(' ')}: ${error.message}`) : error;
+        }),
       );
     },
     pause: (milliseconds) => wait(milliseconds),
   };
   const failed = (runs: Runs, why: string): JobError =>
     new JobError(`${service.title} ${which[runs]}. ${why}`);
+  const before = await requireRunning(engine, told);
   let line: string;
   try {
-    await mustRun(engine, told);
     line = await run(program, told.told);
   } catch (error) {
     // What failed first is the reason.
     await tunnel.close().catch(() => undefined);
     if (error instanceof ApplyError) throw failed(error.runs, error.message);
     if (error instanceof Unanswered) throw failed('unknown', `It did not answer: ${error.message}`);
+    if (error instanceof NotRunning) throw error;
+    // The engine's words, or a helper's.
+    if (error instanceof JobError) throw failed('unknown', withCause(error).message);
     throw error;
   }
   await tunnel.close();
@@ -98,20 +107,35 @@ interface Inspected {
   RestartCount: number;
 }
 
-/** A service that has ended by itself. The engine starts it anew: the third time, something is wrong with it. */
-async function mustRun(engine: Engine, { job, service: { title, container } }: ApplyTold): Promise<void> {
+/** It reads the new files when it starts, so nothing is said of the old ones. */
+class NotRunning extends JobError {}
+
+/**
+ * Checks that the service runs, or that the engine is restarting it.
+ *
+ * @param before how often the engine had restarted it when the job began: only what comes on top counts
+ * @returns how often the engine has restarted it
+ * @throws NotRunning with its last lines when it has stopped, or ended three times since then
+ */
+async function requireRunning(
+  engine: Engine,
+  { job, service: { title, container } }: ApplyTold,
+  before?: number,
+): Promise<number> {
   const { status, body } = await engine.request('GET', `/containers/${container}/json`, { also: [404] });
   if (status === 404)
-    throw new JobError(`The container of ${title} is gone: somebody removed it. ${createAgain(job)}`);
+    throw new NotRunning(`The container of ${title} is gone: somebody removed it. ${createAgain(job)}`);
   const { State, RestartCount } = JSON.parse(body.toString()) as Inspected;
-  if (State.Running && !State.Restarting && RestartCount < 3) return;
-  if (State.Restarting && RestartCount < 3) return;
+  const ended = RestartCount - (before ?? RestartCount);
+  if ((State.Running || State.Restarting) && ended < 3) return RestartCount;
   const why = State.OOMKilled ? ', because it needed more memory than its limit' : '';
   const lines = await lastLines(engine, container);
-  throw new JobError(
+  const what =
     State.Running || State.Restarting
-      ? `${title} has ended ${RestartCount} times since it was started${why}. Its last lines:\n${lines}`
-      : `${title} does not run: it ended with exit code ${State.ExitCode}${why}. Its last lines:\n${lines}`,
+      ? `has ended ${ended} times while its files were applied`
+      : `does not run: it ended with exit code ${State.ExitCode}`;
+  throw new NotRunning(
+    `${title} ${what}${why}. Its last lines:\n${lines}\nFix the cause, then run: ${npmRun('up', job.stack)}`,
   );
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path/posix';
 import { archiveOf, entriesOf, type Entry } from './lib/archive.ts';
 import type { Engine } from './lib/engine.ts';
-import { EngineError, JobError } from './lib/errors.ts';
+import { JobError, withCause } from './lib/errors.ts';
 import { type Helper, type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 
@@ -51,7 +51,11 @@ export const placeholder = 'placeholder-of-a-secret';
 /** Seconds. */
 const defaults = { check: 120, switch: 60 };
 
-/** Judges files, then makes them the ones in force. Whatever happens, a volume has the old ones or the new ones. */
+/**
+ * Judges files, then makes them the ones in force. Whatever happens, a `revisions` target has the old ones or the new ones.
+ * Of the others each single file is the old one or the new one: their programs read them at the start only, which waits for
+ * a delivery that has ended well.
+ */
 export async function deliver(
   { job, tools, owner, check, targets }: FilesTold,
   engine: Engine,
@@ -84,7 +88,10 @@ export async function deliver(
         );
     });
   } catch (error) {
-    throw withCause(error);
+    const atOnce = targets.every(({ layout }) => layout === 'revisions');
+    throw error instanceof JobError
+      ? withCause(error, atOnce ? '; the old files stay' : '; some of the files may be new already')
+      : error;
   }
   const count = targets.reduce((sum, { files }) => sum + Object.keys(files).length, 0);
   return `delivered ${count} files`;
@@ -120,7 +127,7 @@ function judge(job: JobOf, check: Check, engine: Engine, seconds: number): Promi
     const [program = ''] = check.command;
     if (exitCode === notStarted)
       throw new JobError(
-        `The image ${check.image.reference} cannot run ${program}, with which the new files are checked; nothing was changed. Output:\n\n${indented(output)}\n\nSet an image that has it, or none: then it is the pinned one.`,
+        `The image ${check.image.reference} cannot run ${program}, with which the new files are checked; nothing was changed. Output:\n\n${indented(output)}\n\nRemove the image setting to use the pinned image, or set one that has the program.`,
       );
     if (exitCode !== 0)
       throw new JobError(
@@ -137,14 +144,6 @@ const indented = (text: string): string =>
     .split('\n')
     .map((line) => `  ${line}`)
     .join('\n');
-
-/** A full disk while files are unpacked. The old ones are in force until the switch. */
-const withCause = (error: unknown): unknown =>
-  error instanceof EngineError && /no space left on device/i.test(error.message)
-    ? new JobError(
-        `The disk of the Docker host is full (no space left on device); the old files stay.\nSee what takes it: docker system df     Free some: docker image prune -a`,
-      )
-    : error;
 
 const mountOf = (index: number): string => `/target-${index}`;
 const switchScript = '/switch.sh';

@@ -32,7 +32,7 @@ export interface GrafanaTold {
 /** Seconds for Grafana to start; its first start makes the database. */
 const startTime = 240;
 /** Seconds for the store behind a datasource, which may still be starting. */
-const storeTime = 60;
+const storeTime = 240;
 /** Seconds for Grafana to read files: it reads dashboards in the background. */
 const readTime = 30;
 

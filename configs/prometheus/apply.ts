@@ -12,7 +12,8 @@ export const apply: Apply<PrometheusTold> = async (program, { user, password, re
   const asked: Asked = { headers: basic(user, password) };
   // The container may have been there before: what it asks for then is in its old files until it reloads.
   await until(program, '/-/ready', {
-    seconds: 120,
+    // A large write-ahead log is replayed first.
+    seconds: 240,
     asked,
     runs: 'unknown',
     wanted: ({ status }) => status === 200 || status === 401,
@@ -26,7 +27,8 @@ export const apply: Apply<PrometheusTold> = async (program, { user, password, re
   if (reload.status !== 200)
     throw new ApplyError(
       `POST /-/reload answered ${reload.status}:\n${reload.body.trim().slice(0, 2000)}`,
-      'old',
+      // Some of its parts have taken the new files by then.
+      reload.body.includes('while applying') ? 'unknown' : 'old',
     );
   const { body } = await expectStatus(program.ask, 200, 'GET', '/api/v1/status/config', asked, 'unknown');
   if (!body.includes(`revision/${revision}`))

@@ -138,9 +138,9 @@ describe('grafana-reload reads back what Grafana runs', () => {
     grafana.health = () => said;
     const { error } = await apply(config(), grafana);
     expect(error).toMatch(
-      /^Grafana still cannot query the datasource loki at http:\/\/loki:3100 after 60 s: /,
+      /^Grafana still cannot query the datasource loki at http:\/\/loki:3100 after 240 s: /,
     );
-    expect(error).toContain(`after 60 s: ${message}\n`);
+    expect(error).toContain(`after 240 s: ${message}\n`);
     expect(error).toContain('A datasource whose plugin is missing is an error too');
     expect(error).toMatch(/Then run: npm run up -- -s prod$/);
   });

@@ -181,7 +181,15 @@ const isTls = (): boolean => Boolean(process.env['DOCKER_TLS_VERIFY']);
 /** As Docker's client finds them. */
 function certificates(): { ca: Buffer; cert: Buffer; key: Buffer } {
   const folder = process.env['DOCKER_CERT_PATH'] ?? join(process.env['HOME'] ?? '', '.docker');
-  const file = (name: string): Buffer => readFileSync(join(folder, name));
+  const file = (name: string): Buffer => {
+    try {
+      return readFileSync(join(folder, name));
+    } catch (error) {
+      throw new JobError(
+        `DOCKER_TLS_VERIFY is set, and a certificate cannot be read (DOCKER_CERT_PATH): ${wordsOf(error)}`,
+      );
+    }
+  };
   return { ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') };
 }
 

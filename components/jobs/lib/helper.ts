@@ -60,7 +60,7 @@ export class Helper {
   static async make(engine: Engine, job: JobOf, kind: string, args: HelperArgs): Promise<Helper> {
     const name = `${job.project}-${job.name}${kind === '' ? '' : `-${kind}`}`;
     for (const volume of Object.values(args.volumes ?? {})) await mustExist(engine, job, volume);
-    const id = await created(engine, name, args.image, specification(job, args));
+    const id = await created(engine, job, name, args.image, specification(job, args));
     return new Helper(engine, id, name);
   }
 
@@ -215,7 +215,13 @@ function specification(job: JobOf, args: HelperArgs): object {
   };
 }
 
-async function created(engine: Engine, name: string, image: ImageOf, rest: object): Promise<string> {
+async function created(
+  engine: Engine,
+  job: JobOf,
+  name: string,
+  image: ImageOf,
+  rest: object,
+): Promise<string> {
   const create = async (Image: string): Promise<string> => {
     const { body } = await engine.request('POST', '/containers/create', {
       query: { name },
@@ -230,7 +236,7 @@ async function created(engine: Engine, name: string, image: ImageOf, rest: objec
     } catch (error) {
       if (!(error instanceof EngineError) || round === 4) throw error;
       if (error.status === 409) {
-        await removeOld(engine, name, error);
+        await removeOld(engine, job, name, error);
       } else if (error.status === 404 && /no such image/i.test(error.message)) {
         await pull(engine, image.reference);
         // The tag may have moved on since.
@@ -240,15 +246,16 @@ async function created(engine: Engine, name: string, image: ImageOf, rest: objec
   }
 }
 
-/** The helper of an interrupted run has the name; nobody else's container is touched. */
-async function removeOld(engine: Engine, name: string, conflict: EngineError): Promise<void> {
+/** The helper of an interrupted run of the same job has the name; nobody else's container is touched. */
+async function removeOld(engine: Engine, job: JobOf, name: string, conflict: EngineError): Promise<void> {
   const { status, body } = await engine.request('GET', `/containers/${name}/json`, { also: [404] });
   if (status === 404) return;
   const { Id, Config } = JSON.parse(body.toString()) as {
     Id: string;
     Config: { Labels?: Record<string, string> };
   };
-  if (Config.Labels?.['dev.taffrail.job'] === undefined) throw conflict;
+  const { 'dev.taffrail.job': of, 'dev.taffrail.owner': owner } = Config.Labels ?? {};
+  if (of !== job.name || owner !== job.owner) throw conflict;
   await removed(engine, Id, name);
 }
 

@@ -113,7 +113,7 @@ describe('a service that does not run', () => {
     Object.assign(service.state, { Status: 'exited', Running: false, ExitCode: 2 });
     service.log = 'starting\nbad port: x\n';
     expect(await failure(run(get))).toBe(
-      'Grafana does not run: it ended with exit code 2. Its last lines:\n  starting\n  bad port: x',
+      'Grafana does not run: it ended with exit code 2. Its last lines:\n  starting\n  bad port: x\nFix the cause, then run: npm run up -- -s s',
     );
   });
 
@@ -124,30 +124,34 @@ describe('a service that does not run', () => {
     }, 100);
     const waits: Apply<unknown> = async (program) => (await until(program, '/ready', { seconds: 20 })).body;
     expect(await failure(run(waits))).toBe(
-      'Grafana does not run: it ended with exit code 1. Its last lines:\n  bye',
+      'Grafana does not run: it ended with exit code 1. Its last lines:\n  bye\nFix the cause, then run: npm run up -- -s s',
     );
   });
 
-  test('was started anew three times', async () => {
-    Object.assign(service.state, { Status: 'restarting', Restarting: true, ExitCode: 1 });
-    service.restarts = 3;
+  test('ends three times while its files are applied', async () => {
+    service.restarts = 7;
     service.log = 'panic\n';
-    expect(await failure(run(get))).toBe(
-      'Grafana has ended 3 times since it was started. Its last lines:\n  panic',
+    setTimeout(() => {
+      Object.assign(service.state, { Status: 'restarting', Restarting: true, ExitCode: 1 });
+      service.restarts = 10;
+    }, 100);
+    const waits: Apply<unknown> = async (program) => (await until(program, '/ready', { seconds: 20 })).body;
+    expect(await failure(run(waits))).toBe(
+      'Grafana has ended 3 times while its files were applied. Its last lines:\n  panic\nFix the cause, then run: npm run up -- -s s',
     );
   });
 
-  test('is given another chance before that', async () => {
+  test('is given another chance before that, and what it did in earlier months does not count', async () => {
     await serve((_, response) => response.end('ok'));
     Object.assign(service.state, { Restarting: true });
-    service.restarts = 2;
+    service.restarts = 12;
     expect(await run(get)).toBe('ok');
   });
 
   test('needed more memory than it may have', async () => {
     Object.assign(service.state, { Status: 'exited', Running: false, ExitCode: 137, OOMKilled: true });
     expect(await failure(run(get))).toBe(
-      'Grafana does not run: it ended with exit code 137, because it needed more memory than its limit. Its last lines:\n  (none)',
+      'Grafana does not run: it ended with exit code 137, because it needed more memory than its limit. Its last lines:\n  (none)\nFix the cause, then run: npm run up -- -s s',
     );
   });
 
@@ -222,7 +226,7 @@ describe('the note of an earlier run', () => {
 describe('a program beside the service', () => {
   test('has its image, user and volumes, and no network', async () => {
     docker.program = async ({ container: { name, spec }, stdin, say }) => {
-      expect(name).toBe('taffrail-s-grafana-reload-beside');
+      expect(name).toBe('taffrail-s-grafana-reload');
       expect(spec).toMatchObject({
         Image: 'sha256:service',
         User: '472:0',
@@ -240,10 +244,28 @@ describe('a program beside the service', () => {
     expect(docker.names).toEqual(['grafana']);
   });
 
+  test('runs when the tunnel is closed: a job that is killed leaves one helper', async () => {
+    await serve((_, response) => response.end('ok'));
+    const serving = docker.program;
+    let seen: string[] = [];
+    const line = await run(async ({ ask, beside }) => {
+      await ask('GET', '/');
+      docker.program = () => {
+        seen = [...docker.names];
+        return Promise.resolve(0);
+      };
+      await beside(['grafana', 'cli'], '');
+      docker.program = serving;
+      return (await ask('GET', '/')).body;
+    });
+    expect(seen.sort()).toEqual(['grafana', 'taffrail-s-grafana-reload']);
+    expect(line).toBe('ok');
+  });
+
   test('is ended when it hangs', async () => {
     docker.program = () => new Promise(() => undefined);
     expect(await failure(run(async ({ beside }) => (await beside(['x'], '')).output))).toContain(
-      'it did not end within 0.3 s',
+      'Grafana may run the old files or the new ones. x: it did not end within 0.3 s',
     );
     expect(docker.names).toEqual(['grafana']);
   });

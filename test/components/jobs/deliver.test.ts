@@ -264,14 +264,21 @@ describe('the image of a helper', () => {
 describe('the name of a helper', () => {
   test('that one of an interrupted run has is taken from it', async () => {
     const left = docker.add('taffrail-s-loki-files');
-    left.spec = { ...left.spec, Labels: { 'dev.taffrail.job': 'loki-files' } };
+    left.spec = {
+      ...left.spec,
+      Labels: { 'dev.taffrail.job': 'loki-files', 'dev.taffrail.owner': 'o' },
+    };
     await deliver(told(), engine);
     expect(docker.names).toEqual([]);
     expect(volume()).toContain('current');
   });
 
-  test('that a container of somebody else has: it is not touched', async () => {
-    docker.add('taffrail-s-loki-files');
+  test.each([
+    ['of somebody else', {}],
+    ['of another checkout', { 'dev.taffrail.job': 'loki-files', 'dev.taffrail.owner': 'another' }],
+  ])('that a container %s has: it is not touched', async (_, Labels) => {
+    const foreign = docker.add('taffrail-s-loki-files');
+    foreign.spec = { ...foreign.spec, Labels };
     expect(await failure(deliver(told(), engine))).toContain('is already in use by container');
     expect(docker.names).toEqual(['taffrail-s-loki-files']);
     expect(docker.requests.filter((line) => line.startsWith('DELETE'))).toEqual([]);

@@ -204,7 +204,7 @@ describe('a delivery that cannot be made', () => {
     const { code, stderr } = await runJob('files', { ...rest, check: { ...check, command } });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^The image busybox:\S+ cannot run promtool, with which the new files are checked; nothing was changed\. Output:\n\n  \S.*promtool/,
+      /^The image busybox:\S+ cannot run promtool, with which the new files are checked; nothing was changed\. Output:\n\n {2}\S.*promtool/,
     );
     expect(await inForce(volumeOf('program'))).toEqual(before);
     expect(await helpersOf('program')).toEqual([]);

@@ -32,7 +32,7 @@ function parsed(input: string): unknown {
   try {
     return JSON.parse(input);
   } catch {
-    throw new JobError('A job is told what to do as JSON on standard input, and this is none.');
+    throw new JobError('A job reads JSON on standard input, and this is not JSON.');
   }
 }
 

@@ -12,7 +12,7 @@ import { demultiplexed } from './streams.ts';
 // asked of `nc`: it fails at once when the connection is refused, before it reads, and copies both ways until then.
 // When it ends differs between its variants: so we end the container ourselves.
 
-/** Connects again while nobody listens yet; gives up after some minutes, should nobody be there to stop it. */
+/** Connects again while nobody listens yet. Bounded to five minutes, in case the job that would stop it was killed. */
 const insists =
   'tries=0; until nc "$1" "$2"; do tries=$((tries + 1)); [ $tries -lt 1500 ] || exit 1; sleep 0.2; done';
 

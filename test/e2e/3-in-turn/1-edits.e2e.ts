@@ -268,7 +268,7 @@ describe('a service that is down during an edit', () => {
     expect(failed.code).not.toBe(0);
     expect(failed.output).toMatch(/promtail-reload \S*\*\*creating failed\*\*/);
     expect(failed.output).toMatch(
-      /Promtail does not run: it ended with exit code \d+\. Its last lines:\n\s+\S.*level=/,
+      /Promtail does not run: it ended with exit code \d+\. Its last lines:\n\s+.*level=/,
     );
     expect(failed.output).toContain(
       `Stack ${b.name} needs repair: promtail does not run. Run:\n  npm run up -- -s ${b.name}`,

@@ -69,7 +69,7 @@ describe('`npm run up` in a fresh checkout', () => {
   });
 
   it('3.3: `npm run down` leaves nothing of it', async () => {
-    expect((await containersOf(local)).length).toBeGreaterThan(15);
+    expect((await containersOf(local)).length).toBeGreaterThan(8);
     const down = await npm('down');
     expect(down.code, down.output).toBe(0);
     const named = (name: string) => name.replace(/^\//, '').startsWith('taffrail-local-');

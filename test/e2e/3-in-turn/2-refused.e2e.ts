@@ -34,6 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   b.configure(before);
+  extra(b, 'rules/both.yml');
   await docker
     .getContainer(foreign)
     .inspect()

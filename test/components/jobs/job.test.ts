@@ -80,7 +80,7 @@ describe('a job as a program', () => {
     (input) => {
       const { status, stdout, stderr } = job(input);
       expect([status, stdout]).toEqual([1, '']);
-      expect(stderr).toBe('A job is told what to do as JSON on standard input, and this is not JSON.\n');
+      expect(stderr).toBe('A job reads JSON on standard input, and this is not JSON.\n');
     },
   );
 

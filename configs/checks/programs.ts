@@ -4,7 +4,7 @@ import { adminOf, everybody } from '../databases/address.ts';
 import type { Files } from '../files.ts';
 import { homeMistakes, oauthMistakes, userMistakes } from '../grafana/mistakes.ts';
 import type { Mistake } from '../mistakes.ts';
-import { both, nameAndSet, remove, set, written } from '../whatToType.ts';
+import { both, nameAndSet, remove, rename, set, written } from '../whatToType.ts';
 
 /** Promtail that was asked for, not only the default: without Loki that one is simply off (S1). */
 export function collectionMistakes({ loki }: Parsed, { given }: { given: unknown }): Mistake[] {
@@ -112,6 +112,22 @@ export function shownMistakes({ databases }: Parsed): Mistake[] {
             type: nameAndSet(['databases', name, 'adminPassword']),
           };
     return [{ path: written(path), ...mistake }];
+  });
+}
+
+/** The exporter's container is named after its database; a job that delivers an exporter's files has a container, too. */
+export function databaseNameMistakes({ databases }: Parsed, { stack }: { stack: string }): Mistake[] {
+  return Object.entries(databases).flatMap(([name, database]) => {
+    const base = /^(.+)-files$/.exec(name)?.[1];
+    const isTaken = name === 'files' || (base !== undefined && databases[base]?.kind === database.kind);
+    if (!isTaken) return [];
+    const path = ['databases', name];
+    return {
+      path: written(path),
+      given: name,
+      wanted: 'another name: a job of the stack has it',
+      type: rename(stack, path, `${name}-db`, database),
+    };
   });
 }
 

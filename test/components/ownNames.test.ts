@@ -47,6 +47,20 @@ describe('3.18: what the stack itself uses is no name for an app or a scrape job
     expect([...own, ...helpers].filter((name) => !withApp(name).includes(`apps.${name}`))).toEqual([]);
   });
 
+  test('no exporter of a database: none may be called like a job', () => {
+    const named = (name: string, kind: string) =>
+      mistakePaths('databases', (databases) => ({
+        ...databases,
+        [name]: { kind, host: 'db', password: 'booksSecret' },
+      })).includes(`databases.${name}`);
+    const names = ['files', 'shop-files', 'queue-files', 'shop2', 'files2', 'files-check'];
+    for (const kind of ['postgres', 'redis'])
+      for (const name of names) {
+        const container = `${kind}-exporter-${name}`;
+        expect(named(name, kind), container).toBe(jobs(all).some((job) => job.name === container));
+      }
+  });
+
   test('no scrape job', () => {
     const own = jobNames(all).filter((name) => !['bot', 'web'].includes(name));
     expect(own).toContain('probe-site');

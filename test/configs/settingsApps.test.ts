@@ -328,6 +328,18 @@ taffrail:apps:
     ],
   },
   {
+    name: 'databases whose names jobs have',
+    config:
+      'taffrail:databases: {files: {kind: postgres, host: a, password: aPassword}, shop: {kind: redis, host: b, password: aPassword}, shop-files: {kind: redis, host: c, password: aPassword}, bot-files: {kind: redis, host: d, password: aPassword}}',
+    secrets: { aPassword: 'synthetic' },
+    mistakes: ['files', 'shop-files'].map((name) => ({
+      path: `databases.${name}`,
+      given: name,
+      wanted: 'another name: a job of the stack has it',
+      type: `sed -i.bak 's/\\([ {]\\)${name}:/\\1${name}-db:/' Pulumi.prod.yaml`,
+    })),
+  },
+  {
     name: 'a database without a host',
     config: 'taffrail:databases: {cache: {kind: redis}}',
     mistakes: [

@@ -136,8 +136,9 @@ describe('a delivery that cannot be made', () => {
   it('3.14: a volume that somebody removed is named, and none is made in its place', async () => {
     const { code, stderr } = await runJob('files', told('removed', after));
     expect(code).toBe(1);
+    const { stack } = told('removed', after).job;
     expect(stderr).toBe(
-      `The volume ${volumeOf('removed')} is gone: somebody removed it. \`npm run up\` makes it again (or: pulumi refresh, then pulumi up).\n`,
+      `The volume ${volumeOf('removed')} is gone: somebody removed it. To create it again, run: npm run up -- -s ${stack}     (or: pulumi refresh -s ${stack}, then pulumi up -s ${stack})\n`,
     );
     await expect(docker.getVolume(volumeOf('removed')).inspect()).rejects.toMatchObject({ statusCode: 404 });
     expect(await helpersOf('removed')).toEqual([]);
@@ -285,9 +286,10 @@ describe('a program that is asked what it runs', () => {
         ...applying('ended'),
         service: { ...applying('ended').service, container: 'e2e-ended' },
       });
+      const { stack } = applying('ended').job;
       expect({ code, stderr }).toEqual({
         code: 1,
-        stderr: 'Loki does not run: it ended with exit code 3. Its last lines:\n  out of coffee\n',
+        stderr: `Loki does not run: it ended with exit code 3. Its last lines:\n  out of coffee\nFix the cause, then run: npm run up -- -s ${stack}\n`,
       });
     } finally {
       await docker.getContainer('e2e-ended').remove({ force: true, v: true });

@@ -30,6 +30,7 @@ import { type Progress, showProgress } from './lib/progress.ts';
 import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
 import { run, Sentence } from './lib/sentence.ts';
 import { hostNamed } from './lib/stackSettings.ts';
+import { mendStateFiles } from './lib/stateFiles.ts';
 import {
   type Deployment,
   hostOf,
@@ -87,6 +88,10 @@ async function down(name: string, progress: Progress): Promise<void> {
   let engine: Engine | undefined;
   try {
     progress.step('state');
+    if (isOwnBackend()) {
+      breakDeadLocks(name);
+      mendStateFiles(name); // or Pulumi could not read it
+    }
     const isKnown = name === 'local' || existsSync(stackFile(name)) || stacksIn().includes(name);
     const stack = isKnown ? await openStack(name, false) : undefined;
     const state = stack && (await exportState(stack));
@@ -97,7 +102,6 @@ async function down(name: string, progress: Progress): Promise<void> {
       throw new Sentence(`The stack ${name} lives on ${address}. Type:  export DOCKER_HOST=${address}`);
     engine = await connect(address);
     await mustAnswer(engine, name, rig === 'engine' && address === process.env['DOCKER_HOST']);
-    if (isOwnBackend()) breakDeadLocks(name);
     if (state) refuseProtected(name, protectedResources(state));
     for (const orphan of endOrphans()) progress.line(orphanWords(orphan));
     // Sorted while there is a state to tell by.

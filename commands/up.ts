@@ -18,6 +18,7 @@ import { exportState, isOwnBackend, openStack, operate } from './lib/pulumi.ts';
 import { refuseForeign, refuseMoved, refuseTaken, repair } from './lib/repair.ts';
 import { run, Sentence } from './lib/sentence.ts';
 import { publishedPorts, settingsOf } from './lib/stackSettings.ts';
+import { mendStateFiles } from './lib/stateFiles.ts';
 import { runningServices } from './lib/statusFacts.ts';
 import { tunnel } from './lib/tunnel.ts';
 import { withOwnWords } from './lib/unhealthy.ts';
@@ -56,6 +57,7 @@ async function up(name: string, progress: Progress): Promise<void> {
     if (isOwnBackend()) {
       for (const pid of breakDeadLocks(name))
         progress.line(`repair: removed the lock of process ${pid}, which is dead`);
+      if (mendStateFiles(name)) progress.line('repair: removed a half-written file beside the state');
     }
     for (const orphan of endOrphans()) progress.line(orphanWords(orphan));
     const stack = await openStack(name, true);

@@ -213,7 +213,10 @@ export async function watchJobs(canaries: Canaries, stack: string) {
   };
 }
 
-/** Command lines and environments of every process that may be read: as root on the engine's host, of all. */
+/**
+ * Command lines and environments of every process that may be read: as root on the engine's host, of all. One is left
+ * out: Pulumi hands the program itself its settings in its environment, secrets in clear (PULUMI_CONFIG).
+ */
 export function inProcesses(canaries: Canaries): Findings {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -221,7 +224,8 @@ export function inProcesses(canaries: Canaries): Findings {
       ['cmdline', 'environ'].flatMap((file) => {
         try {
           const content = readFileSync(`/proc/${pid}/${file}`);
-          const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, 2).join(' ');
+          const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, 4).join(' ');
+          if (file === 'environ' && /@pulumi\/pulumi\/cmd\/run\b/.test(command)) return [];
           return finding(`${file} of ${command}`, canaries.in(content));
         } catch {
           return [];

@@ -114,7 +114,9 @@ describe('interrupted runs', () => {
     extra(b, ruleFile, rule('healed'));
     const native = await b.up();
     expect(native.code).not.toBe(0);
-    expect(native.errors).toContain(`The volume ${before} is gone: somebody removed it. \`npm run up\``);
+    expect(native.errors).toContain(
+      `The volume ${before} is gone: somebody removed it. To create it again, run: npm run up -- -s ${b.name}`,
+    );
     await expect(docker.getVolume(before).inspect()).rejects.toMatchObject({ statusCode: 404 });
     const networks = () => docker.listNetworks({ filters: { label: [`dev.taffrail.stack=${b.name}`] } });
     const lost = await networks();

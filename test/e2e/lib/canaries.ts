@@ -224,8 +224,11 @@ export function inProcesses(canaries: Canaries): Findings {
       ['cmdline', 'environ'].flatMap((file) => {
         try {
           const content = readFileSync(`/proc/${pid}/${file}`);
-          const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, 4).join(' ');
-          if (file === 'environ' && /@pulumi\/pulumi\/cmd\/run\b/.test(command)) return [];
+          const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ');
+          const command = words.slice(0, 200);
+          // The program, and what it starts; never a job, which must not inherit it.
+          const isPulumis = content.includes('PULUMI_CONFIG=') && !words.includes('components/jobs/');
+          if (file === 'environ' && isPulumis) return [];
           return finding(`${file} of ${command}`, canaries.in(content));
         } catch {
           return [];

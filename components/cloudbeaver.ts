@@ -5,6 +5,7 @@ import {
   cloudBeaverAddress,
   cloudBeaverHealthcheck,
   cloudBeaverPort,
+  cloudBeaverStartSeconds,
 } from '../configs/cloudbeaver/listen.ts';
 import {
   adminPasswordHole,
@@ -108,7 +109,7 @@ export class CloudBeaver extends pulumi.ComponentResource {
         tmpfs: { [cloudBeaverPaths.userHome]: cloudBeaverHomeSize },
         publish: [{ address: settings.address, port: settings.port, target: cloudBeaverPort }],
         healthcheck: cloudBeaverHealthcheck(rendered.healthPath),
-        startSeconds: 240,
+        startSeconds: cloudBeaverStartSeconds,
         applied: true,
         stopGrace: 20,
         // Its files are read at the start only.

@@ -185,8 +185,8 @@ export interface JobArgs {
 /**
  * A script that runs once for each set of triggers.
  *
- * It is replaced and never updated, and the old one goes first: one that has failed is in no state, so that the next `up`
- * runs it again whatever the settings are by then. Its id is a new one each time.
+ * It is replaced and never updated, and the old one goes first: one that has failed is not in the state as done, so the
+ * next `up` runs it again whatever the settings are by then. Its id is a new one each time.
  */
 export function job(name: string, host: Host, args: JobArgs): local.Command {
   const { script, told, triggers, after = [], parent } = args;

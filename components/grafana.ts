@@ -12,6 +12,7 @@ import {
   grafanaOauthSecretFile,
   grafanaPort,
   grafanaService,
+  grafanaStartSeconds,
 } from '../configs/grafana/listen.ts';
 import { dashboardsIn, type GrafanaConfig, grafanaIni, renderGrafana } from '../configs/grafana/render.ts';
 import { prometheusPasswordFile } from '../configs/prometheus/listen.ts';
@@ -95,7 +96,7 @@ export class Grafana extends pulumi.ComponentResource {
         mounts: [delivery.mount, { volume: dataVolume(`${name}-data`, host, this), path: grafanaDataFolder }],
         publish: [{ address: settings.address, port: settings.port, target: grafanaPort }],
         healthcheck: ['wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${String(grafanaPort)}/api/health`],
-        startSeconds: 240,
+        startSeconds: grafanaStartSeconds,
         applied: true,
         stopGrace: 20,
         // Read at the start only; everything else is reloaded.

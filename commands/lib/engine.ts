@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { defaultAddress } from '../../components/jobs/lib/engine.ts';
 import { isDropped, loginPause, loginTries, SshPipe } from '../../components/jobs/lib/ssh.ts';
 
 /** Compose's and Taffrail's labels, by which a stack's parts are found. */
@@ -25,7 +26,7 @@ export interface Engine {
   close: () => void;
 }
 
-export const defaultAddress = 'unix:///var/run/docker.sock';
+export { defaultAddress };
 
 /**
  * Talks to an engine. Over `ssh://` each connection is the system's own `ssh` with `docker system dial-stdio`, as the

@@ -3,7 +3,7 @@ import { postgresPassword, postgresRole } from '../../configs/databases/postgres
 import { redisRole } from '../../configs/databases/redisRole.ts';
 import type { Engine } from './lib/engine.ts';
 import { JobError } from './lib/errors.ts';
-import { type HelperArgs, type ImageOf, type JobOf, withHelper } from './lib/helper.ts';
+import { type HelperArgs, type ImageOf, type JobOf, nobody, withHelper } from './lib/helper.ts';
 import { asProgram } from './lib/job.ts';
 import { openPipe } from './lib/tunnel.ts';
 
@@ -34,7 +34,7 @@ export async function database(told: DatabaseTold, engine: Engine): Promise<stri
   const opened: (() => Promise<void>)[] = [];
   const client: DatabaseClient = {
     run: (command, stdin) =>
-      withHelper(engine, job, '', { image, command, user: '65534:65534', network, stdin: true }, (helper) =>
+      withHelper(engine, job, '', { image, command, user: nobody, network, stdin: true }, (helper) =>
         helper.run({ stdin, seconds: 60 }),
       ),
     connect: async (host, port) => {

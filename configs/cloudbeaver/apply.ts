@@ -1,6 +1,7 @@
 import { fields, type Fields, list, text } from '../reading.ts';
 import { type Apply, ApplyError, expectStatus, json, type Running, Unanswered, until } from '../running.ts';
 import { npmRun, shellWord } from '../whatToType.ts';
+import { cloudBeaverStartSeconds } from './listen.ts';
 
 export interface CloudBeaverTold {
   /** Named in every command that an error tells to type. */
@@ -24,8 +25,6 @@ interface Note {
   digest: string;
 }
 
-/** Seconds for Java to start, on a small and busy host. */
-const startTime = 240;
 /** Milliseconds between two logins: CloudBeaver refuses a second one of a user within a second. */
 const loginPause = 1300;
 /** A login that is too frequent is tried this often: somebody may be signing in at the same time. */
@@ -45,7 +44,10 @@ Its container's log says why. Then run: ${npmRun('up', told.stack)}`,
 };
 
 async function applied(program: Running, told: CloudBeaverTold): Promise<string> {
-  await until(program, told.healthPath, { seconds: startTime, wanted: ({ status }) => status === 200 });
+  await until(program, told.healthPath, {
+    seconds: cloudBeaverStartSeconds,
+    wanted: ({ status }) => status === 200,
+  });
   const note = noteOf(await program.recall());
   if (note !== undefined && note.admin !== told.adminName) throw renamed(told, note.admin);
   const { cookie, changed } = await signIn(program, told, note?.digest);

@@ -2,6 +2,8 @@ import type { CloudbeaverSettings } from './settings.ts';
 
 /** Where CloudBeaver answers in its container. */
 export const cloudBeaverPort = 8978;
+/** Seconds for Java to start, on a small and busy host. */
+export const cloudBeaverStartSeconds = 240;
 
 /** The address that people type. */
 export const cloudBeaverAddress = ({ address, port }: CloudbeaverSettings): string =>

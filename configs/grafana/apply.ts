@@ -14,6 +14,7 @@ import {
 } from '../running.ts';
 import { npmRun, shellWord } from '../whatToType.ts';
 import type { ExpectedDashboard, ExpectedDatasource, GrafanaExpected } from './expected.ts';
+import { grafanaStartSeconds } from './listen.ts';
 import { Notebook } from './note.ts';
 import { applyUsers } from './users.ts';
 
@@ -29,8 +30,6 @@ export interface GrafanaTold {
   passwords: Readonly<Record<string, string>>;
 }
 
-/** Seconds for Grafana to start; its first start makes the database. */
-const startTime = 240;
 /** Seconds for the store behind a datasource, which may still be starting. */
 const storeTime = 240;
 /** Seconds for Grafana to read files: it reads dashboards in the background. */
@@ -60,7 +59,7 @@ Its container's log says why. Then run: ${npmRun('up', told.stack)}`,
 
 async function applied(program: Running, told: GrafanaTold): Promise<string> {
   await until(program, '/api/health', {
-    seconds: startTime,
+    seconds: grafanaStartSeconds,
     wanted: ({ status }) => status === 200,
     runs: 'unknown',
   });

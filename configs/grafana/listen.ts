@@ -3,6 +3,8 @@ import type { GrafanaSettings } from './settings.ts';
 /** Where Grafana answers in its container. */
 export const grafanaPort = 3000;
 export const grafanaService = 'grafana';
+/** Seconds it may take to start; its first start makes the database. */
+export const grafanaStartSeconds = 240;
 /** Whom its metrics ask for: the port is published, and metrics tell much. */
 export const grafanaMetricsUser = 'taffrail';
 /** Secret files, on the volume of each consumer. */

@@ -23,6 +23,9 @@ export interface ImageOf {
   reference: string;
 }
 
+/** The user of a helper that needs no rights: nobody's, in every image. */
+export const nobody = '65534:65534';
+
 export interface HelperArgs {
   image: ImageOf;
   /** In exec form; it replaces the image's own entrypoint and command. */

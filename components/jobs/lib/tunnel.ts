@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type Answer, type Asked, Unanswered } from '../../../configs/running.ts';
 import type { Engine } from './engine.ts';
 import { EngineError, JobError, wordsOf } from './errors.ts';
-import { Helper, type HelperArgs, type ImageOf, type JobOf } from './helper.ts';
+import { Helper, type HelperArgs, type ImageOf, type JobOf, nobody } from './helper.ts';
 import { Pipe } from './pipe.ts';
 import { demultiplexed } from './streams.ts';
 
@@ -34,7 +34,7 @@ export async function openPipe(
   const helper = await Helper.make(engine, job, '', {
     image: tools,
     command: insist ? ['sh', '-c', insists, 'sh', host, String(port)] : ['nc', host, String(port)],
-    user: '65534:65534',
+    user: nobody,
     network,
     stdin: true,
     memory: 32 * 2 ** 20,
